@@ -1,0 +1,99 @@
+"""What the steps of an operation get to work with: one backend of this worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from breezeblock.domain.context import RequestContext
+from breezeblock.domain.resources import Snapshot, Volume
+from breezeblock.domain.user_messages import Text
+from breezeblock.drivers.interface import RevertToSnapshot, VolumeDriver
+from breezeblock.operations.definition import Failure, Result
+from breezeblock.operations.run import Run
+from breezeblock.scheduling.placement import Scheduler
+from breezeblock.store import messages, snapshots, volumes
+from breezeblock.store.database import Transaction
+
+_REMEMBERED = (
+    "provider_id",
+    "provider_location",
+    "provider_auth",
+    "provider_geometry",
+    "replication_status",
+)
+"""What a driver may ask the service to remember of a volume (its model update)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """A set-up driver and what goes with it.  ``service_host`` is ``host@backend``."""
+
+    service_host: str
+    service_uuid: str
+    driver: VolumeDriver
+    scheduler: Scheduler
+    shared_targets: bool | None = None
+
+    @property
+    def can_revert(self) -> bool:
+        return isinstance(self.driver, RevertToSnapshot)
+
+
+BackendRun = Run[Backend]
+
+
+def context_of(run: BackendRun) -> RequestContext:
+    """The caller whose request the operation carries out."""
+    operation = run.operation
+    return RequestContext(
+        user_id=operation.user_id,
+        project_id=operation.project_id,
+        request_id=operation.request_id or operation.id,
+    )
+
+
+def volume_of(run: BackendRun, volume_id: str | None = None) -> Volume:
+    """The volume as its row stands now; the operation's own unless an id is given."""
+    with run.read() as connection:
+        return volumes.get(connection, volume_id or run.operation.resource_id)
+
+
+def snapshot_of(run: BackendRun, snapshot_id: str | None = None) -> Snapshot:
+    with run.read() as connection:
+        return snapshots.get(connection, snapshot_id or run.operation.resource_id)
+
+
+def remembered(update: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The columns of a driver's model update."""
+    return {name: value for name, value in (update or {}).items() if name in _REMEMBERED}
+
+
+def remember_on_volume(run: BackendRun, tx: Transaction, volume_id: str, result: Result) -> None:
+    fields = remembered((result or {}).get("update"))
+    if fields:
+        volumes.update(tx, volume_id, **fields)
+
+
+def tell_user(
+    run: BackendRun,
+    tx: Transaction,
+    failure: Failure,
+    *,
+    resource_type: str,
+    resource_id: str,
+    action: Text,
+    detail: Text,
+) -> None:
+    """Leave the user message of a failed operation."""
+    messages.insert(
+        tx,
+        project_id=run.operation.project_id,
+        request_id=run.operation.request_id,
+        resource_type=resource_type,
+        resource_id=resource_id,
+        action=action,
+        detail=detail,
+        cause=failure.message,
+    )

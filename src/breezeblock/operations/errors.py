@@ -1,0 +1,15 @@
+"""How a run ends other than by success or an error of its steps."""
+
+from __future__ import annotations
+
+
+class LeaseLost(Exception):
+    """Another worker owns the operation now: this one must not touch anything any more."""
+
+
+class HandOver(Exception):
+    """The worker is stopping: the operation goes back to its queue as it stands."""
+
+
+class WorkerDied(Exception):
+    """The operation was claimed again and again and never got to an end."""
