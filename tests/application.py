@@ -18,7 +18,7 @@ a plug-in.  Everything lives below the test's temporary directory and ends with 
 
 - ``application.client()`` is a ``falcon.testing.TestClient`` of the WSGI application with the
   authenticator ``noauth``: the header ``X-Auth-Token: user:project`` says who asks, ``X-Roles``
-  narrows the roles (without it all: an administrator).  ``application.wsgi()`` is the bare callable.
+  narrows the roles (without it all: an administrator).  ``application.wsgi()`` is the callable.
 - ``application.services`` are the services behind the API, ``application.ctx()`` a caller of them.
 - ``application.database``, ``.process``, ``.settings``, ``.host`` (the ``WorkerHost``) are what
   they are called.
@@ -36,7 +36,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -130,7 +130,7 @@ class Application:
         self.host.start()
         names = self.settings.backends if ready is None else ready
         for name in names:
-            eventually(lambda host=self.settings.service_host(name): self._is_up(host), name)  # type: ignore[misc]
+            eventually(partial(self._is_up, self.settings.service_host(name)), name)
 
     def _is_up(self, service_host: str) -> bool:
         assert self.host is not None
@@ -222,7 +222,7 @@ def configured(
     options: Mapping[str, Options] | None = None,
     backends: Mapping[str, Options] | None = None,
 ) -> Settings:
-    """Settings read from a file in ``directory`` that holds these options over a test's defaults."""
+    """Settings out of a file in ``directory`` that holds these options over a test's defaults."""
     backends = {"one": {}} if backends is None else backends
     sections: dict[str, dict[str, object]] = {
         "DEFAULT": {

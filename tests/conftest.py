@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.application"]
+pytest_plugins = ["tests.application", "tests.stored"]
 
 HERE = Path(__file__).parent
 

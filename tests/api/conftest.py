@@ -1,32 +1,22 @@
-"""The real application on a real store, without workers: what a request answers, and what it
-leaves behind, not what becomes of it later."""
+"""The real application on a real store, and short ways to ask it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import falcon.testing
 import pytest
-from oslo_config import cfg
+from tests.application import Application, Start
 
-from breezeblock.api import wsgi
-from breezeblock.api.authentication.noauth import NoAuth
-from breezeblock.config import process
 from breezeblock.domain.resources import Attachment, Snapshot, Volume
-from breezeblock.operations.wakeup import Hints
-from breezeblock.scheduling.placement import Scheduler
-from breezeblock.services.deployment import Deployment, Rules
-from breezeblock.services.registry import Services
-from breezeblock.store import attachments, pools, schema, services, snapshots, volumes
+from breezeblock.store import attachments, pools, services, snapshots, volumes
 from breezeblock.store.clock import now
-from breezeblock.store.database import Database
+from breezeblock.store.database import Database, Transaction
 
-HOST = "host@backend"
+HOST = "here@one"
 POOL = f"{HOST}#pool"
 PROJECT = "aaaa"
 OTHER_PROJECT = "bbbb"
@@ -39,15 +29,7 @@ CAPABILITIES = {
     "thin_provisioning_support": True,
     "storage_protocol": ["iSCSI", "iscsi"],
 }
-QUOTAS = {
-    "volumes": 10,
-    "snapshots": 10,
-    "gigabytes": 100,
-    "per_volume_gigabytes": -1,
-    "backups": 10,
-    "backup_gigabytes": 100,
-    "groups": 10,
-}
+QUOTAS = {"quota_volumes": 10, "quota_snapshots": 10, "quota_gigabytes": 100}
 
 
 @dataclass(frozen=True)
@@ -130,42 +112,26 @@ class Api:
         return record
 
 
-def configuration() -> cfg.ConfigOpts:
-    conf = cfg.ConfigOpts()
-    for group, options in process.groups().items():
-        conf.register_opts(options, None if group == "DEFAULT" else group)
-    conf([], default_config_files=[], default_config_dirs=[])
-    return conf
-
-
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path}/test.db", synchronous=False)
-    schema.upgrade(made)
+def resting(start: Start) -> Application:
+    """The whole application on a real store, with a backend that reports but no worker: what is
+    asked for is queued, and rows stay as tests put them."""
+    application = start({"DEFAULT": QUOTAS}, worker=False)
 
-    def backend(tx: Any) -> None:
+    def backend(tx: Transaction) -> None:
         services.register(tx, HOST, "cinder-volume", "nova")
         pools.report(tx, HOST, "nova", {POOL: CAPABILITIES})
 
-    made.transact(backend)
-    yield made
-    made.dispose()
+    application.database.transact(backend)
+    return application
 
 
 @pytest.fixture
-def made_of(database: Database) -> Services:
-    return Services.of(
-        Deployment(
-            database=database,
-            hints=Hints(),
-            scheduler=Scheduler(filters=(), weighers=()),
-            # Nobody works here: what waits for a worker need not wait long.
-            rules=Rules(quotas=QUOTAS, response_timeout=0.01),
-        )
-    )
+def api(resting: Application) -> Api:
+    return Api(resting.client(), resting.database)
 
 
 @pytest.fixture
-def api(database: Database, made_of: Services) -> Api:
-    application = wsgi.create_application(configuration(), made_of, NoAuth())
-    return Api(falcon.testing.TestClient(application), database)
+def living(application: Application) -> Api:
+    """The same with a worker, so that what is asked for happens."""
+    return Api(application.client(), application.database)

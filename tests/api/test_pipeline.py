@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import bcrypt
+import falcon
 import falcon.testing
 import pytest
+from tests.application import Application
 
 from breezeblock.api import wsgi
 from breezeblock.api.authentication.http_basic import HttpBasic, project_of
-from breezeblock.services.registry import Services
 
-from .conftest import OTHER_PROJECT, PROJECT, Api, configuration
+from .conftest import OTHER_PROJECT, PROJECT, Api
 
 ID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
 
@@ -148,11 +149,11 @@ def test_health(api: Api) -> None:
     assert (result.status_code, result.text) == (200, "OK")
 
 
-def test_health_disabled_by_file(made_of: Services, tmp_path: Path) -> None:
-    conf = configuration()
+def test_health_disabled_by_file(resting: Application, tmp_path: Path) -> None:
+    conf = resting.settings.conf
     conf.set_override("backends", ["disable_by_file"], "healthcheck")
     conf.set_override("disable_by_file_path", str(tmp_path / "down"), "healthcheck")
-    client = falcon.testing.TestClient(wsgi.create_application(conf, made_of, _closed(tmp_path)))
+    client = _client(resting, tmp_path)
     assert client.simulate_get("/healthcheck").status_code == 200
     (tmp_path / "down").touch()
     assert client.simulate_get("/healthcheck").status_code == 503
@@ -167,16 +168,19 @@ def test_the_document_needs_no_token(api: Api) -> None:
     assert api.client.simulate_get("/openapi.json?microversion=x").status_code == 400
 
 
-def _closed(tmp_path: Path) -> HttpBasic:
+def _client(resting: Application, tmp_path: Path) -> falcon.testing.TestClient:
+    """A client of the application behind a password."""
     path = tmp_path / "htpasswd"
     digest = bcrypt.hashpw(b"secret", bcrypt.gensalt(rounds=4)).decode()
     path.write_text(f"admin:{digest}\n", encoding="utf-8")
-    return HttpBasic(path, ["admin"])
+    made = wsgi.create_application(
+        resting.settings.conf, resting.services, HttpBasic(path, ["admin"])
+    )
+    return falcon.testing.TestClient(cast("falcon.App[Any, Any]", made))
 
 
-def test_http_basic(made_of: Services, tmp_path: Path) -> None:
-    application = wsgi.create_application(configuration(), made_of, _closed(tmp_path))
-    client = falcon.testing.TestClient(application)
+def test_http_basic(resting: Application, tmp_path: Path) -> None:
+    client = _client(resting, tmp_path)
     for path in ("/v3", "/v3/volumes", "/v3/bogus"):
         refused = client.simulate_get(path)
         assert refused.status_code == 401

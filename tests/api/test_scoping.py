@@ -11,7 +11,6 @@ import pytest
 from breezeblock.api import policies
 from breezeblock.api.route import Prefix, Route
 from breezeblock.api.routes import ROUTES
-from breezeblock.domain.context import RequestContext
 from breezeblock.domain.user_messages import Action, Detail
 from breezeblock.store import messages
 
@@ -56,14 +55,18 @@ def theirs(api: Api) -> dict[str, str]:
 
 
 def _message(api: Api) -> str:
-    ctx = RequestContext(user_id="u", project_id=OTHER_PROJECT, request_id="r")
-    identity = str(uuid4())
     api.database.transact(
         lambda tx: messages.insert(
-            tx, ctx, resource_type="VOLUME", resource_uuid=identity,
-            action=Action.CREATE, detail=Detail.UNKNOWN,
+            tx,
+            project_id=OTHER_PROJECT,
+            request_id=None,
+            resource_type="VOLUME",
+            resource_id=str(uuid4()),
+            action=Action.CREATE,
+            detail=Detail.UNKNOWN,
+            cause=None,
         )
-    )  # fmt: skip
+    )
     listed = api("GET", "/v3/messages", project=OTHER_PROJECT).json["messages"]
     return str(listed[0]["id"])
 
@@ -96,7 +99,7 @@ def test_roles_decide(api: Api, route: Route, roles: str) -> None:
         "snapshots": api.snapshot(volume).id,
         "attachments": api.attachment(volume).id,
         "types": "default",
-        "capabilities": "host@backend",
+        "capabilities": "here@one",
     }
     identity = ids.get(route.path.split("/")[1], str(uuid4()))
     result = api(route.method, _path(route, identity), _body(route), roles=roles)

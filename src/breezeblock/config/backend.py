@@ -352,7 +352,8 @@ FILE_OPTIONS: list[cfg.Opt] = [
         default=10,
         min=0,
         help="Seconds the consumers of an attached volume may be held back for a snapshot where "
-        "the file system cannot clone files; initiators give up after about 30.",
+        "the file system cannot clone files; an iSCSI initiator repeats what it "
+        "asked for until its replacement_timeout, 120 by default.",
     ),
 ]
 

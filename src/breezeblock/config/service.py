@@ -133,8 +133,8 @@ TGT_OPTIONS: list[cfg.Opt] = [
         default=0,
         min=0,
         max=32767,
-        help="Control port (not a TCP port) of the tgtd to use; 0 is the distribution's own. "
-        "Several daemons on one machine have different ones.",
+        help="Control port (not a TCP port) of the tgtd to use. One that we run has a socket of "
+        "its own below state_path; one that we do not run is the distribution's at 0.",
     ),
     cfg.IntOpt(
         "tgt_io_threads",

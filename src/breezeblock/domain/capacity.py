@@ -122,8 +122,8 @@ def shortage(capabilities: Mapping[str, Any], pool: Factors, size: float) -> str
         return "its total capacity is unknown, so its reserve cannot be kept"
     if not pool.bounded:
         return None
-    if pool.total <= 0:
-        return "it has no capacity"
+    if pool.available <= 0:
+        return "it has no capacity" if pool.total <= 0 else "all of its capacity is reserved"
     if pool.thin and pool.ratio < 1:
         return f"its over-subscription ratio {pool.ratio:g} is below 1"
     if pool.thin and (pool.provisioned + size) / pool.available > pool.ratio:

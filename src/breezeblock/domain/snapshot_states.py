@@ -27,7 +27,7 @@ SNAPSHOT = StateMachine(
     (
         transition("created", "creating", "available"),
         transition("create_failed", "creating", "error"),
-        transition("delete", "available error", "deleting"),
+        transition("delete", "available error error_deleting", "deleting"),
         transition("force_delete", _ALL - {"deleting"}, "deleting"),
         transition("deleted", "deleting", StateMachine.GONE),
         transition("delete_refused", "deleting", "available"),

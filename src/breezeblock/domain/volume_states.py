@@ -42,7 +42,8 @@ STATES = (
 )
 
 _ALL = frozenset(state.name for state in STATES)
-DELETABLE = "available error error_restoring error_extending error_managing"
+DELETABLE = "available error error_deleting error_restoring error_extending error_managing"
+"""The field's list and ``error_deleting``: what could not be removed may be removed again."""
 
 VOLUME = StateMachine(
     "volume",

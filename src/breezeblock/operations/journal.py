@@ -28,7 +28,7 @@ from breezeblock.operations.record import Operation
 from breezeblock.operations.states import DONE, FAILED, OPEN, QUEUED, RUNNING, UNDOING
 from breezeblock.store.clock import now
 from breezeblock.store.database import AnyRow, Transaction
-from breezeblock.store.listing import conditions, page
+from breezeblock.store.listing import conditions, in_project, page
 from breezeblock.store.tables import operation_locks, operations
 
 _FIELDS = tuple(column.name for column in operations.c)
@@ -277,10 +277,14 @@ def unfinished_resources(connection: Connection, queue: str) -> set[tuple[str, s
 
 def list_page(connection: Connection, query: ListQuery, project_id: str | None) -> Page[Operation]:
     where: list[Any] = conditions(operations, query.filters, {})
-    if project_id is not None:
-        where.append(operations.c.project_id == project_id)
     rows, count = page(
-        connection, _SELECT, operations, query, where, unknown_marker=OperationNotFound
+        connection,
+        _SELECT,
+        operations,
+        query,
+        where,
+        unknown_marker=OperationNotFound,
+        scope=in_project(operations, project_id),
     )
     return Page([_record(row) for row in rows], count)
 

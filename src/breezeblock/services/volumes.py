@@ -397,5 +397,5 @@ def _mark_snapshots(tx: Transaction, ctx: RequestContext, volume: Volume) -> Non
         if not snapshots.transition(tx, snapshot.id, "delete"):
             raise InvalidVolume(
                 reason=f"snapshot {snapshot.id} is {snapshot.status}; to go with its volume it must"
-                " be available or error."
+                " be available or in error."
             )

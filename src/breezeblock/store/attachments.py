@@ -15,7 +15,7 @@ from breezeblock.domain.resources import Attachment
 from breezeblock.domain.state_machine import StateMachine
 from breezeblock.store.clock import now
 from breezeblock.store.database import AnyRow, Transaction
-from breezeblock.store.listing import conditions, page
+from breezeblock.store.listing import conditions, in_project, page
 from breezeblock.store.tables import attachments
 
 _FIELDS = tuple(column.name for column in attachments.c)
@@ -67,10 +67,14 @@ def list_page(connection: Connection, query: ListQuery, project_id: str | None) 
         if name in filters:
             filters[column] = filters.pop(name)
     where: list[Any] = conditions(attachments, filters, {})
-    if project_id is not None:
-        where.append(attachments.c.project_id == project_id)
     rows, count = page(
-        connection, _SELECT, attachments, query, where, unknown_marker=AttachmentNotFound
+        connection,
+        _SELECT,
+        attachments,
+        query,
+        where,
+        unknown_marker=AttachmentNotFound,
+        scope=in_project(attachments, project_id),
     )
     return Page([_record(row) for row in rows], count)
 

@@ -65,7 +65,12 @@ class Database:
         self._engine = _engine(self.url, pool_size, max_overflow)
         if self.is_sqlite:
             _prepare_sqlite(self._engine, synchronous=synchronous)
-        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        # SQLite's connections begin nothing by themselves, see ``_prepare_sqlite``.
+        self._autocommit = (
+            self._engine
+            if self.is_sqlite
+            else self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
         # SQLite has one writer.  Queuing for it here is fair and free; its own busy handler
         # sleeps and polls, and stays only for other processes.
         self._writer: threading.Lock | None = threading.Lock() if self.is_sqlite else None
@@ -99,6 +104,10 @@ class Database:
 
     def _commit(self, work: Callable[[Transaction], Result]) -> Result:
         with self._engine.connect() as connection, connection.begin():
+            if self.is_sqlite:
+                # Taking the write lock at once avoids the deadlock of two readers who both
+                # come to write.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
             transaction = Transaction(connection)
             result = work(transaction)
         transaction.committed()
@@ -135,13 +144,6 @@ def _prepare_sqlite(engine: Engine, *, synchronous: bool) -> None:
         cursor.close()
 
     sa.event.listen(engine, "connect", configure)
-    sa.event.listen(engine, "begin", _begin_immediate)
-
-
-def _begin_immediate(connection: Connection) -> None:
-    # Taking the write lock at once avoids the upgrade deadlock of two readers who both write.
-    if connection.get_isolation_level() != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _may_be_retried(error: sa.exc.DBAPIError) -> bool:

@@ -81,12 +81,16 @@ def page(
     where: Sequence[sa.ColumnElement[bool]],
     *,
     unknown_marker: type[NotFound],
+    scope: sa.ColumnElement[bool] | None = None,
 ) -> tuple[Sequence[AnyRow], int | None]:
     """Rows of one page of ``select`` and, when asked for, the number of matches over all pages.
 
     ``created_at`` and ``id`` are appended to the sort keys, so the order is total and a marker
-    always means one place in it.
+    always means one place in it.  ``scope`` tells which rows exist for the caller; a marker need
+    not match the filters, but it must be one of these.
     """
+    visible = [] if scope is None else [scope]
+    where = [*where, *visible]
     keys = _total_order(table, query.sort)
     count = None
     if query.with_count:
@@ -97,7 +101,10 @@ def page(
         return [], count
     statement = select.where(*where)
     if query.marker is not None:
-        statement = statement.where(_after(connection, table, keys, query.marker, unknown_marker))
+        marker = _marker(connection, table, keys, query.marker, visible)
+        if marker is None:
+            raise unknown_marker(id=query.marker)
+        statement = statement.where(_after(table, keys, marker))
     for key in keys:
         column = _sortable(table.c[key.name])
         statement = statement.order_by(column.desc() if key.descending else column.asc())
@@ -133,17 +140,27 @@ def _sortable(column: sa.Column[Any]) -> Any:
     return sa.func.coalesce(column, "")
 
 
-def _after(
+def in_project(table: sa.Table, project_id: str | None) -> sa.ColumnElement[bool] | None:
+    """The scope of a project's rows; None, all rows, without a project."""
+    return None if project_id is None else table.c.project_id == project_id
+
+
+def _marker(
     connection: Connection,
     table: sa.Table,
     keys: Sequence[SortKey],
     marker: str,
-    unknown_marker: type[NotFound],
-) -> sa.ColumnElement[bool]:
+    visible: Sequence[sa.ColumnElement[bool]],
+) -> AnyRow | None:
+    """The sort values of the row with the id ``marker``, if there is one for the caller."""
     columns = [_sortable(table.c[key.name]) for key in keys]
-    row = connection.execute(sa.select(*columns).where(table.c.id == marker)).first()
-    if row is None:
-        raise unknown_marker(id=marker)
+    return connection.execute(sa.select(*columns).where(table.c.id == marker, *visible)).first()
+
+
+def _after(table: sa.Table, keys: Sequence[SortKey], marker: AnyRow) -> sa.ColumnElement[bool]:
+    columns = [_sortable(table.c[key.name]) for key in keys]
+    # Typed, because plain true and false refuse to be compared.
+    row = [sa.literal(value, column.type) for value, column in zip(marker, columns, strict=True)]
     # (a, b, c) after (x, y, z), written out: row values are not used by every database's
     # indexes.  The leading plain comparison is what lets the index start at the marker.
     clauses: sa.ColumnElement[bool] = sa.false()

@@ -15,7 +15,7 @@ from breezeblock.domain.resources import Message
 from breezeblock.domain.user_messages import Text, event_id
 from breezeblock.store.clock import now
 from breezeblock.store.database import AnyRow, Transaction
-from breezeblock.store.listing import conditions, page
+from breezeblock.store.listing import conditions, in_project, page
 from breezeblock.store.tables import messages
 
 TIME_TO_LIVE_SECONDS = 2592000
@@ -72,9 +72,15 @@ def get(connection: Connection, message_id: str, project_id: str | None = None) 
 def list_page(connection: Connection, query: ListQuery, project_id: str | None) -> Page[Message]:
     where: list[Any] = conditions(messages, query.filters, {})
     where.append(messages.c.expires_at > now())
-    if project_id is not None:
-        where.append(messages.c.project_id == project_id)
-    rows, count = page(connection, _SELECT, messages, query, where, unknown_marker=MessageNotFound)
+    rows, count = page(
+        connection,
+        _SELECT,
+        messages,
+        query,
+        where,
+        unknown_marker=MessageNotFound,
+        scope=in_project(messages, project_id),
+    )
     return Page([_record(row) for row in rows], count)
 
 

@@ -44,6 +44,8 @@ def set_limits(tx: Transaction, project_id: str, values: Mapping[str, int]) -> N
     tx.execute(
         table.delete().where(table.c.project_id == project_id, table.c.resource.in_(list(values)))
     )
+    if not values:
+        return
     rows = [
         {"project_id": project_id, "resource": name, "hard_limit": limit}
         for name, limit in values.items()

@@ -28,6 +28,8 @@ def upgrade(database: Database) -> None:
     configuration = Config()
     configuration.set_main_option("script_location", str(_MIGRATIONS))
     with database.engine.connect() as connection, connection.begin():
+        if database.is_sqlite:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         # Of two processes that start at once, the second finds nothing left to do.
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, "head")

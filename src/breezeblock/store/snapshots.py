@@ -16,7 +16,7 @@ from breezeblock.domain.state_machine import StateMachine
 from breezeblock.store.aggregate import collected, decoded
 from breezeblock.store.clock import now
 from breezeblock.store.database import AnyRow, Transaction
-from breezeblock.store.listing import conditions, page
+from breezeblock.store.listing import conditions, in_project, page
 from breezeblock.store.tables import snapshot_metadata, snapshots, volumes
 
 _FIELDS = tuple(column.name for column in snapshots.c)
@@ -84,10 +84,14 @@ _SPECIAL = {"metadata": _metadata_matches, "availability_zone": _zone_matches}
 
 def list_page(connection: Connection, query: ListQuery, project_id: str | None) -> Page[Snapshot]:
     where: list[Any] = conditions(snapshots, query.filters, _SPECIAL)
-    if project_id is not None:
-        where.append(snapshots.c.project_id == project_id)
     rows, count = page(
-        connection, _SELECT, snapshots, query, where, unknown_marker=SnapshotNotFound
+        connection,
+        _SELECT,
+        snapshots,
+        query,
+        where,
+        unknown_marker=SnapshotNotFound,
+        scope=in_project(snapshots, project_id),
     )
     return Page([_record(row) for row in rows], count)
 

@@ -73,14 +73,18 @@ def list_page(connection: Connection, query: ListQuery, project_id: str | None) 
     if filters.get("is_public", False) is None:
         del filters["is_public"]
     where: list[Any] = conditions(volume_types, filters, {})
-    if project_id is not None:
-        where.append(_visible_to(project_id))
     if isinstance(wanted_specs, Mapping):
         where += [_has_spec(key, value) for key, value in wanted_specs.items()]
     elif wanted_specs is not None:
         where.append(sa.false())
     rows, count = page(
-        connection, _SELECT, volume_types, query, where, unknown_marker=VolumeTypeNotFound
+        connection,
+        _SELECT,
+        volume_types,
+        query,
+        where,
+        unknown_marker=VolumeTypeNotFound,
+        scope=None if project_id is None else _visible_to(project_id),
     )
     return Page([_record(row) for row in rows], count)
 

@@ -17,7 +17,7 @@ from breezeblock.store import attachments
 from breezeblock.store.aggregate import collected, decoded
 from breezeblock.store.clock import now
 from breezeblock.store.database import AnyRow, Transaction
-from breezeblock.store.listing import conditions, page
+from breezeblock.store.listing import conditions, in_project, page
 from breezeblock.store.tables import volume_image_metadata, volume_metadata, volume_types, volumes
 
 _NOT_IN_RECORD = {"target_size"}
@@ -117,10 +117,8 @@ _SPECIAL = {
 }
 
 
-def _scope(query: ListQuery, project_id: str | None, *, admin: bool) -> list[Any]:
+def _wanted(query: ListQuery, *, admin: bool) -> list[Any]:
     where: list[Any] = conditions(volumes, query.filters, _SPECIAL)
-    if project_id is not None:
-        where.append(volumes.c.project_id == project_id)
     if not admin:
         # The other half of a migration is the service's own business.
         hidden = volumes.c.migration_status.startswith("target:")
@@ -131,8 +129,15 @@ def _scope(query: ListQuery, project_id: str | None, *, admin: bool) -> list[Any
 def list_page(
     connection: Connection, query: ListQuery, project_id: str | None, *, admin: bool
 ) -> Page[Volume]:
-    where = _scope(query, project_id, admin=admin)
-    rows, count = page(connection, _SELECT, volumes, query, where, unknown_marker=VolumeNotFound)
+    rows, count = page(
+        connection,
+        _SELECT,
+        volumes,
+        query,
+        _wanted(query, admin=admin),
+        unknown_marker=VolumeNotFound,
+        scope=in_project(volumes, project_id),
+    )
     return Page([_record(row) for row in rows], count)
 
 
@@ -140,7 +145,9 @@ def summary(
     connection: Connection, query: ListQuery, project_id: str | None, *, admin: bool
 ) -> tuple[int, int, dict[str, list[str]]]:
     """(how many, GiB, distinct metadata values by key) of the volumes that match."""
-    where = _scope(query, project_id, admin=admin)
+    where = _wanted(query, admin=admin)
+    if project_id is not None:
+        where.append(volumes.c.project_id == project_id)
     total = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(volumes.c.size), 0))
     count, size = connection.execute(total.where(*where)).one()
     pairs = (
@@ -245,6 +252,6 @@ def hosts_of(connection: Connection, volume_ids: Sequence[str]) -> dict[str, str
 
 
 def with_exports(connection: Connection, service_host: str) -> Sequence[Volume]:
-    """Volumes of a backend that somebody holds, whose exports a restart must restore."""
-    statement = _SELECT.where(_host_matches(service_host), volumes.c.attach_status != "detached")
+    """Volumes of a backend that are exported, which a restart must restore."""
+    statement = _SELECT.where(_host_matches(service_host), volumes.c.provider_location.is_not(None))
     return [_record(row) for row in connection.execute(statement)]

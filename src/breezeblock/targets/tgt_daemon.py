@@ -118,6 +118,12 @@ class TgtDaemon:
             _reap(pid)
             time.sleep(0.01)
         self._pid_file.unlink(missing_ok=True)
+        directory = Path(self.socket_path).parent
+        if directory != self._directory:
+            # The short way to a socket lies outside of state_path: leave nothing there.
+            for left in directory.glob("socket.*"):
+                left.unlink(missing_ok=True)
+            directory.rmdir()
         return True
 
     def _answers(self) -> bool:
@@ -133,6 +139,7 @@ class TgtDaemon:
         if stale is not None:
             LOG.warning("tgtd (pid %d) runs but does not answer; ending it", stale)
             self.stop()
+            make_private_directory(Path(self.socket_path).parent)
         log_path = self._directory / "log"
         child = start_daemon(
             [

@@ -132,6 +132,25 @@ class TargetState:
     sessions: int
 
 
+def _header(  # noqa: PLR0913 - the fields of the protocol's header
+    mode: Mode,
+    op: Op,
+    *,
+    driver: bytes,
+    body_size: int = 0,
+    tid: int = 0,
+    session: int = 0,
+    lun: int = 0,
+    connection: int = 0,
+    direction: int = 0,
+) -> bytes:
+    """``struct tgtadm_req``; host number, device type, pack and force stay 0."""
+    size = _REQUEST.size + body_size
+    return _REQUEST.pack(
+        mode, op, driver, size, tid, session, lun, connection, 0, 0, direction, 0, 0
+    )
+
+
 class TgtdClient:
     """Requests to one tgtd.  Holds no connection; safe to use from any thread."""
 
@@ -172,26 +191,34 @@ class TgtdClient:
         body = parameters.encode() + b"\0" if parameters else b""
         if len(body) > _MAX_PARAMETERS:
             raise TgtdError(what, Code.INVALID_REQUEST)
-        header = _REQUEST.pack(
+        header = _header(
             mode,
             op,
-            self._driver,
-            _REQUEST.size + len(body),
-            tid,
-            session,
-            lun,
-            connection,
-            0,
-            0,
-            direction,
-            0,
-            0,
+            driver=self._driver,
+            body_size=len(body),
+            tid=tid,
+            session=session,
+            lun=lun,
+            connection=connection,
+            direction=direction,
         )
+        _, code, text = self._exchange(header + body)
+        if code != Code.SUCCESS:
+            raise TgtdError(what, _code(code))
+        return text.rstrip(b"\0").decode("utf-8", "replace")
+
+    def _exchange(self, message: bytes) -> tuple[int, int, bytes]:
+        """Send a whole request; returns (tgtd's process id, answer's code, answer's text).
+
+        Nothing connects without asking something: tgtd does not notice that a peer leaves
+        before its request is complete, keeps its descriptor for good and spins on it.
+        """
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
                 peer.settimeout(self._timeout)
                 peer.connect(self.socket_path)
-                peer.sendall(header + body)
+                credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+                peer.sendall(message)
                 code, length = _ANSWER.unpack(_receive(peer, _ANSWER.size))
                 length -= _ANSWER.size
                 if not 0 <= length <= _MAX_ANSWER:
@@ -203,23 +230,13 @@ class TgtdClient:
                 reason=f"{self.socket_path}: {reason}. Is tgtd running, as the same user?",
                 transient=True,
             ) from failure
-        if code != Code.SUCCESS:
-            raise TgtdError(what, _code(code))
-        return text.rstrip(b"\0").decode("utf-8", "replace")
+        pid: int = struct.unpack("iII", credentials)[0]
+        return pid, code, text
 
     def peer_pid(self) -> int:
         """The process that answers on the socket.  Raises ``TargetUnavailable``."""
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-                peer.settimeout(self._timeout)
-                peer.connect(self.socket_path)
-                credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-                pid: int = struct.unpack("iII", credentials)[0]
-                return pid
-        except OSError as failure:
-            raise TargetUnavailable(
-                reason=f"{self.socket_path}: {failure.strerror}", transient=True
-            ) from failure
+        pid, _, _ = self._exchange(_header(Mode.PORTAL, Op.SHOW, driver=self._driver))
+        return pid
 
     # ---- the daemon --------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ RUNS = st.lists(
 
 def fill(fd: int, runs: list[tuple[int, int, int]]) -> None:
     os.ftruncate(fd, SIZE)
-    for start, length, byte in runs:
-        length = min(length, SIZE - start)
+    for start, wanted, byte in runs:
+        length = min(wanted, SIZE - start)
         if byte:
             os.pwrite(fd, bytes([byte]) * length, start)
         else:

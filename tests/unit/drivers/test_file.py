@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests import tgtd
+from tests.tgtd import GIB, MIB, Options, Writer
 
 from breezeblock.domain.resources import Volume
 from breezeblock.drivers import extents, progress
@@ -23,8 +25,6 @@ from breezeblock.drivers.errors import (
 )
 from breezeblock.drivers.file import FileDriver
 from breezeblock.drivers.interface import ExtendInUse, ListsOwnObjects, RevertToSnapshot
-from tests import tgtd
-from tests.tgtd import GIB, MIB, Options, Writer
 
 CONNECTOR = {"initiator": "iqn.1994-05.com.example:one"}
 

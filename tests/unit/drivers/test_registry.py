@@ -6,13 +6,13 @@ import dataclasses
 import time
 
 import pytest
+from tests import tgtd
 
 from breezeblock.drivers.errors import UnknownDriver, VolumeBackendError
 from breezeblock.drivers.fake import FakeVolumeDriver
 from breezeblock.drivers.file import FileDriver
 from breezeblock.drivers.registry import create_driver, known_drivers
 from breezeblock.targets.errors import TargetError
-from tests import tgtd
 
 
 @dataclasses.dataclass

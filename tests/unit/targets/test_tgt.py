@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests import tgtd
+from tests.tgtd import BLOCK, GIB, MIB, Options, Writer
 
 from breezeblock.domain.errors import InvalidConnector
 from breezeblock.domain.resources import Volume
 from breezeblock.targets import tgt_export
 from breezeblock.targets.errors import TargetError, TargetUnavailable
 from breezeblock.targets.interface import Target
-from tests import tgtd
-from tests.tgtd import BLOCK, GIB, MIB, Options, Writer
 
 CONNECTOR = {"initiator": "iqn.1994-05.com.example:one", "ip": "127.0.0.1", "host": "one"}
 
@@ -206,6 +206,10 @@ def test_exports_come_back_with_the_daemon(target: Target, options: Options) -> 
     writer = Writer(tgtd.url(volume), blocks=64)
     writer.wait_for(20)
     assert target.restore() == 0
+    assert target.ensure_export(volume, str(path)) == {
+        "provider_location": volume.provider_location,
+        "provider_auth": volume.provider_auth,
+    }
     daemon = tgtd.daemon_of(options)
     pid = daemon.pid()
     assert pid
@@ -258,6 +262,7 @@ def test_a_long_state_path_gets_a_short_socket(options: Options) -> None:
     daemon = tgtd.daemon_of(options)
     assert len(daemon.socket_path) < 100
     daemon.stop()
+    assert not Path(daemon.socket_path).parent.exists()
 
 
 def test_many_workers_share_a_daemon(options: Options) -> None:
