@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -167,9 +167,15 @@ def claim(
     return [_record(row) for row in tx.execute(statement)]
 
 
-def renew(tx: Transaction, owner: str, lease: float) -> dict[str, int]:
-    """Prolong all leases of a worker; returns what it still holds, epoch by operation id."""
-    held = sa.and_(operations.c.owner == owner, operations.c.state.in_((RUNNING, UNDOING)))
+def renew(
+    tx: Transaction, owner: str, lease: float, operation_ids: Collection[str]
+) -> dict[str, int]:
+    """Prolong a worker's leases of these operations; returns what it still holds, epoch by id."""
+    held = sa.and_(
+        operations.c.id.in_(list(operation_ids)),
+        operations.c.owner == owner,
+        operations.c.state.in_((RUNNING, UNDOING)),
+    )
     tx.execute(operations.update().where(held).values(lease_until=time.time() + lease))
     rows = tx.execute(sa.select(operations.c.id, operations.c.epoch).where(held))
     return {row.id: row.epoch for row in rows}
@@ -223,7 +229,7 @@ def write(tx: Transaction, operation: Operation, **fields: Any) -> None:
 def end(tx: Transaction, operation: Operation, *, error: str | None) -> None:
     """Finish an operation as done, or with an error as failed, and let go of its locks."""
     outcome: dict[str, Any] = (
-        {"state": DONE, "progress": 100}
+        {"state": DONE, "progress": 100, "error": None}
         if error is None
         else {"state": FAILED, "error": shortened(error)}
     )

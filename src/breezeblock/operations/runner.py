@@ -93,8 +93,8 @@ class Runner(Generic[Env]):
         if not pending:
             self._run.database.transact(self._finish)
         for step in pending:
-            self._run.checkpoint()
             self._observe(step, Point.BEFORE)
+            self._run.checkpoint()
             result = step.do(self._run)
             self._observe(step, Point.EFFECT)
             self._record(step, result, last=step is pending[-1])
@@ -167,8 +167,11 @@ class Runner(Generic[Env]):
                 )
                 run.remember(results)
                 self._observe(step, Point.UNDO_RECORDED)
-        except (LeaseLost, HandOver):
+        except LeaseLost:
             raise
+        except HandOver:
+            run.database.transact(lambda tx: journal.release(tx, run.operation, state=UNDOING))
+            return
         except Exception as error:
             if self._undo_again_later(error):
                 return

@@ -120,8 +120,8 @@ class Worker(Generic[Env]):
             except Exception:
                 LOG.exception("Claiming failed; it is tried again in %.2f s", pause)
                 claimed = []
-            for operation, env in claimed:
-                self._launch(operation, env)
+            for run in claimed:
+                self._launch(run)
             if claimed:
                 pause = SHORTEST_POLL_SECONDS
                 continue
@@ -129,7 +129,7 @@ class Worker(Generic[Env]):
             hinted = self._hints.work.count != seen
             pause = SHORTEST_POLL_SECONDS if hinted else min(pause * 2, self._pace.longest_poll)
 
-    def _claim(self) -> list[tuple[Operation, Env]]:
+    def _claim(self) -> list[Run[Env]]:
         with self._guard:
             queues = dict(self._queues)
             free = self._pace.threads - len(self._running)
@@ -138,19 +138,24 @@ class Worker(Generic[Env]):
         with self._database.read() as connection:
             if not journal.claimable(connection, names, free):
                 return []
+        # Taken before the claim, so that the lease ends here before it ends in the journal.
+        deadline = time.monotonic() + self._lease
         operations = self._database.transact(
             lambda tx: journal.claim(tx, names, self.owner, self._lease, free)
         )
-        return [(operation, queues[operation.queue]) for operation in operations]
+        return [
+            Run(
+                operation,
+                queues[operation.queue],
+                self._database,
+                lease_deadline=deadline,
+                stopping=self._stopping,
+            )
+            for operation in operations
+        ]
 
-    def _launch(self, operation: Operation, env: Env) -> None:
-        run = Run(
-            operation,
-            env,
-            self._database,
-            lease_deadline=time.monotonic() + self._lease,
-            stopping=self._stopping,
-        )
+    def _launch(self, run: Run[Env]) -> None:
+        operation = run.operation
         with self._guard:
             self._running[operation.id] = run
         name = f"{operation.kind}-{operation.id[:8]}"
@@ -171,7 +176,9 @@ class Worker(Generic[Env]):
             LOG.exception("Operation %s (%s) broke off", operation.id, operation.kind)
         finally:
             with self._guard:
-                del self._running[operation.id]
+                # A run that lost its lease may find the operation claimed again, by this worker.
+                if self._running.get(operation.id) is run:
+                    del self._running[operation.id]
             self._hints.work.notify()
             self._hints.done.notify()
 
@@ -195,7 +202,10 @@ class Worker(Generic[Env]):
         if not running:
             return
         deadline = time.monotonic() + self._lease
-        held = self._database.transact(lambda tx: journal.renew(tx, self.owner, self._lease))
+        # What broke off is not among them: its lease ends, and somebody takes it up again.
+        held = self._database.transact(
+            lambda tx: journal.renew(tx, self.owner, self._lease, running.keys())
+        )
         for operation_id, run in running.items():
             if held.get(operation_id) == run.operation.epoch:
                 run.renewed(deadline)

@@ -19,10 +19,12 @@ from tests.toys import (
     working,
 )
 
-from breezeblock.operations import runner
+from breezeblock.operations import journal, runner
 from breezeblock.operations.definition import Again, Definitions, Failure, RetryPolicy
+from breezeblock.operations.errors import LeaseLost
 from breezeblock.operations.runner import Point, points
 from breezeblock.operations.states import DONE, FAILED, UNDOING
+from breezeblock.operations.worker import Pace
 from breezeblock.store.database import Database
 
 
@@ -177,8 +179,6 @@ def test_a_long_error_is_cut(database: Database) -> None:
 
 def test_what_kills_its_workers_is_given_up(database: Database) -> None:
     """Claimed and never ended, again and again: as by a worker that dies each time."""
-    from breezeblock.operations import journal
-
     operation_id = ask(database)
     for _ in range(runner.MAX_CLAIMS):
         database.transact(lambda tx: journal.claim(tx, [QUEUE], "nobody", -1, 1))
@@ -197,12 +197,10 @@ def test_an_undo_goes_on_where_it_stopped(database: Database) -> None:
     def observer(kind: str, name: str, point: Point) -> None:
         if (name, point) == ("b", Point.UNDO_BEFORE) and not stopped:
             stopped.append(name)
-            raise SystemExit  # This thread ends here, as if its process had.
+            raise LeaseLost(name)  # This worker must not go on.
 
     world = World()
     world.fail("c", Final())
-    from breezeblock.operations.worker import Pace
-
     with working(database, world, observer=observer, pace=Pace(lease_seconds=0.5)):
         operation_id = ask(database)
         failed = ended(database, operation_id)
