@@ -83,7 +83,7 @@ def service(
     The backend's section is called like the driver.
     """
     state_path = Path(tempfile.mkdtemp(prefix="bb-service-"))
-    port = _free_port()
+    port = free_port()
     files = [state_path / "breezeblock.conf", state_path / "test.conf"]
     try:
         _breezeblock("init", "--state-path", str(state_path), "--port", str(port))
@@ -197,7 +197,7 @@ def _breezeblock(*arguments: str) -> None:
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port below those that the kernel hands out to outgoing connections: nobody takes it by
     chance between this look and the service's start."""
     start = 10000 + os.getpid() % 9000

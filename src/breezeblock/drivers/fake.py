@@ -30,6 +30,8 @@ from breezeblock.targets.fake import FakeTarget
 LOG = logging.getLogger(__name__)
 
 _GIB = 1024**3
+#: A call that takes long looks so often, in seconds, whether it shall stop.
+_SLICE_SECONDS = 0.05
 
 
 class FakeConfiguration(DriverConfiguration, Protocol):
@@ -65,7 +67,7 @@ class FakeVolumeDriver(VolumeDriver, RevertToSnapshot, ExtendInUse, ListsOwnObje
         self._calls: dict[str, int] = {}
 
     def check_for_setup_error(self) -> None:
-        self._act("check_for_setup_error", "")
+        self._perhaps_fail("check_for_setup_error")
 
     def _collect_stats(self) -> dict[str, Any]:
         with self._lock:
@@ -182,11 +184,17 @@ class FakeVolumeDriver(VolumeDriver, RevertToSnapshot, ExtendInUse, ListsOwnObje
         LOG.debug("%s %s", method, name)
         listener = progress.current()
         total = copied * _GIB
+        delay = self._options.fake_delay
+        started = time.monotonic()
         listener.checkpoint()
-        listener.report(0, total)
-        if self._options.fake_delay:
-            time.sleep(self._options.fake_delay)
-        listener.checkpoint()
+        while (passed := time.monotonic() - started) < delay:
+            listener.report(int(total * passed / delay), total)
+            time.sleep(min(_SLICE_SECONDS, delay - passed))
+            listener.checkpoint()
+        self._perhaps_fail(method)
+        listener.report(total, total)
+
+    def _perhaps_fail(self, method: str) -> None:
         with self._lock:
             call = self._calls[method] = self._calls.get(method, 0) + 1
         for failure in self._options.fake_failures:
@@ -195,7 +203,6 @@ class FakeVolumeDriver(VolumeDriver, RevertToSnapshot, ExtendInUse, ListsOwnObje
                 raise VolumeBackendError(
                     reason=f"{method} fails as fake_failures demands", transient=bool(times)
                 )
-        listener.report(total, total)
 
 
 def create(configuration: object, *, host: str, execute: Execute = run) -> FakeVolumeDriver:

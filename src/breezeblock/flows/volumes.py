@@ -95,6 +95,9 @@ def _created(run: BackendRun, tx: Transaction) -> None:
 
 
 def _create_failed(run: BackendRun, tx: Transaction, failure: Failure) -> Again | None:
+    volume = volumes.find(tx.connection, run.operation.resource_id)
+    if volume is not None and volume.host is not None:
+        pools.consume(tx, volume.host, -volume.size)
     again = None if failure.kind in _SOURCE_ERRORS else _place_again(run, tx)
     if again is None:
         volumes.transition(tx, run.operation.resource_id, "create_failed")
@@ -109,7 +112,6 @@ def _place_again(run: BackendRun, tx: Transaction) -> Again | None:
     volume = volumes.find(tx.connection, run.operation.resource_id)
     if placement is None or volume is None or volume.host is None:
         return None
-    pools.consume(tx, volume.host, -volume.size)
     tried = [*placement["tried"], volume.host]
     if len(tried) >= run.env.scheduler.max_attempts:
         return None
@@ -158,7 +160,8 @@ def _delete(run: BackendRun) -> Result:
 
 def _deleted(run: BackendRun, tx: Transaction) -> None:
     volume = volumes.find(tx.connection, run.operation.resource_id)
-    if volume is not None and volume.host is not None:
+    # What was never made has given its room back already.
+    if volume is not None and volume.host is not None and volume.launched_at is not None:
         pools.consume(tx, volume.host, -volume.size)
     volumes.transition(tx, run.operation.resource_id, "deleted")
     _ended(run, tx, "delete.end")

@@ -358,13 +358,15 @@ def test_a_lease_is_renewed_by_its_owner_only(database: Database) -> None:
 def test_a_stop_hands_over_at_the_next_checkpoint(database: Database) -> None:
     gate = Gate()
     first, then = World(hooks={"b": gate}), World()
-    with working(database, first) as worker:
+    hints = Hints()
+    with working(database, first, hints=hints) as worker:
         operation_id = ask(database)
         assert gate.entered.wait(20)
         stopped: list[bool] = []
+        seen = hints.work.count
         thread = threading.Thread(target=lambda: stopped.append(worker.stop(20)))
         thread.start()
-        eventually(worker._stopping.is_set, "the stop")
+        eventually(lambda: hints.work.count != seen, "the stop")
         gate.opened.set()
         thread.join(20)
     assert stopped == [True]
