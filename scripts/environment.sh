@@ -73,12 +73,12 @@ find_python() {
 ensure_venv() {
     local python
     "$VENV/bin/python" -m pip --version >/dev/null 2>&1 && return
-    python=$(find_python)
+    python=$(find_python || true)
     if [[ -z $python ]]; then
         suitable_python python3 || suitable_python /usr/bin/python3 ||
             die "Python 3.11 or newer is needed"
         install_debian_packages python3-venv
-        python=$(find_python)
+        python=$(find_python || true)
     fi
     [[ -n $python ]] || die "no python3 (3.11 or newer) that can make a virtual environment"
     say "making .venv with $("$python" --version)"

@@ -155,7 +155,7 @@ def test_quotas(cinder: Program, volume: dict[str, Any]) -> None:
     assert usage["gigabytes"]["In_use"] == "1"
     limits = cinder.properties("absolute-limits")
     assert limits["maxTotalVolumes"] == limits["totalVolumesUsed"] == "1"
-    print(cinder.refused("create", "1"))
+    assert "Quota exceeded for volumes: 1 requested, 1 of 1 used" in cinder.refused("create", "1")
     cinder.run("quota-delete", PROJECT)
     assert cinder.properties("quota-show", PROJECT)["volumes"] == "10"
     assert "Quota exceeded for gigabytes: 99999 requested" in cinder.refused("create", "99999")
@@ -217,8 +217,6 @@ def test_what_cannot_be_is_said(cinder: Program, volume: dict[str, Any]) -> None
     assert "must be larger than 1 GiB" in cinder.refused("extend", "one", "1")
     assert "unheard" in cinder.refused("create", "1", "--volume-type", "unheard")
     assert "nope" in cinder.refused("snapshot-create", "nope")
-    other = cinder_as(cinder.service, "other")
-    assert volume["id"] in other.refused("show", volume["id"])
 
 
 def test_cinder_by_openrc(cinder_by_openrc: Program, openstack: Program) -> None:

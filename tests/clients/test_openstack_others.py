@@ -82,7 +82,7 @@ def test_types(openstack: Program, api: BlockStorage) -> None:
     volume = openstack.json("volume", "create", "--size", "1", "--type", "golden", "shiny")
     assert volume["type"] == "golden"
     api.wait("volume", volume["id"], "available")
-    print(openstack.refused("volume", "type", "delete", "golden"))
+    assert created["id"] in openstack.refused("volume", "type", "delete", "golden")
     openstack.run("volume", "delete", "shiny")
     api.wait_gone("volume", volume["id"])
     openstack.run("volume", "type", "delete", "golden")
@@ -147,7 +147,9 @@ def test_messages_tell_why(openstack: Program, api: BlockStorage) -> None:
     (message,) = openstack.json("volume", "message", "list")
     assert message["Resource UUID"] == volume["id"]
     shown = openstack.json("volume", "message", "show", message["ID"])
-    print(shown, message)
+    assert message["Message Level"] == "ERROR"
+    assert "ERROR" in shown.values()
+    assert message["User Message"] in shown.values()
     assert openstack.json("volume", "show", "homeless")["status"] == "error"
     openstack.run("volume", "message", "delete", message["ID"])
     assert openstack.json("volume", "message", "list") == []

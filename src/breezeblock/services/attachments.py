@@ -18,6 +18,7 @@ from breezeblock.services.deployment import Deployment, list_scope, scope
 from breezeblock.store import attachments, volumes
 from breezeblock.store.clock import now
 from breezeblock.store.database import Transaction
+from breezeblock.store.tables import volumes as volume_table
 
 
 class Attachments:
@@ -67,7 +68,13 @@ class Attachments:
             attachments.insert(tx, attachment)
             status, attach_status = status_by_attachments([*held, attachment])
             if not volumes.transition(
-                tx, volume.id, "reserve_attachment", to=status, attach_status=attach_status
+                tx,
+                volume.id,
+                "reserve_attachment",
+                # What was checked above must still hold when it is written.
+                volume_table.c.status == volume.status,
+                to=status,
+                attach_status=attach_status,
             ):
                 raise InvalidVolume(reason=f"volume {volume.id} has changed meanwhile; try again.")
             return attachment

@@ -102,7 +102,10 @@ class WorkerHost:
         """End; running operations are handed over.  Whether that took less than the grace."""
         self._stopping.set()
         self._tick.set()
-        return self.worker.stop(grace_seconds)
+        handed_over = self.worker.stop(grace_seconds)
+        if self._keeper.is_alive():
+            self._keeper.join(min(grace_seconds, TICK_SECONDS))
+        return handed_over
 
     def apply(self, settings: Settings) -> None:
         """Serve the backends of these settings from now on.
@@ -131,12 +134,13 @@ class WorkerHost:
 
     def _keep_forever(self) -> None:
         while not self._stopping.is_set():
-            self._tick.clear()
             try:
                 self._keep()
             except Exception:
                 LOG.exception("Looking after the backends failed; it is tried again")
             self._tick.wait(TICK_SECONDS)
+            # Before the next look, so that what is asked for from now on wakes again.
+            self._tick.clear()
 
     def _keep(self) -> None:
         with self._guard:
