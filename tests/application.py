@@ -34,6 +34,7 @@ backend's section; see ``breezeblock.drivers.fake``.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -249,7 +250,7 @@ def configured(
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, empty_store: Path) -> Iterator[Start]:
     """A function that starts applications, each of its own; all end with the test."""
     started: list[Application] = []
 
@@ -261,7 +262,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
         ready: Collection[str] | None = None,
         observer: Observer = unobserved,
     ) -> Application:
-        settings = configured(tmp_path / f"service{len(started)}", options, backends)
+        directory = tmp_path / f"service{len(started)}"
+        state = directory / "state"
+        state.mkdir(parents=True)
+        shutil.copy(empty_store, state / "breezeblock.db")
+        settings = configured(directory, options, backends)
         application = Application(settings, observer=observer)
         started.append(application)
         if worker:

@@ -9,7 +9,6 @@ not more than had begun when it was there.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import random
 import subprocess
@@ -44,14 +43,13 @@ def stamped(number: int) -> bytes:
 
 @dataclasses.dataclass(frozen=True)
 class Disk:
-    """An attached volume, as qemu-io is told about it.  The secret goes in by a descriptor."""
+    """An attached volume, as programs of qemu are told about it."""
 
     connection: Mapping[str, Any]
 
     @contextmanager
-    def open(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-        """qemu-io with its commands on standard input."""
-        need("qemu-io")
+    def described(self) -> Iterator[tuple[list[str], int]]:
+        """The arguments that name it, and the descriptor from which the secret is read."""
         info = self.connection
         read, write = os.pipe()
         os.write(write, info["auth_password"].encode())
@@ -69,18 +67,42 @@ class Disk:
         }
         options = ",".join(f"{key}={value}" for key, value in image.items())
         secret = f"secret,id=chap,file=/dev/fd/{read}"
-        with subprocess.Popen(
-            ["qemu-io", *arguments, "--object", secret, "--image-opts", options],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            pass_fds=[read],
-        ) as process:
+        try:
+            yield ["--object", secret, "--image-opts", options], read
+        finally:
             os.close(read)
+
+    @contextmanager
+    def open(self) -> Iterator[subprocess.Popen[bytes]]:
+        """qemu-io with its commands on standard input."""
+        need("qemu-io")
+        with (
+            self.described() as (arguments, secret),
+            subprocess.Popen(
+                ["qemu-io", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                # Its retries are told there; a write that failed is told on standard output.
+                stderr=subprocess.DEVNULL,
+                pass_fds=[secret],
+            ) as process,
+        ):
             try:
                 yield process
             finally:
                 process.kill()
+
+    def read(self, copy: Path) -> None:
+        """Read all of it into a file; what reads as zeros becomes a hole."""
+        need("qemu-img")
+        with self.described() as (arguments, secret):
+            subprocess.run(
+                ["qemu-img", "convert", "-O", "raw", *arguments, str(copy)],
+                check=True,
+                capture_output=True,
+                timeout=_PATIENCE_SECONDS,
+                pass_fds=[secret],
+            )
 
 
 class Session:
@@ -177,40 +199,15 @@ def attached(api: BlockStorage, volume: str) -> Iterator[Disk]:
         api.wait("volume", volume, "available")
 
 
-def content(disk: Disk, directory: Path) -> Path:
-    """All bytes of a volume, read over iSCSI; what reads as zero is left out of the file."""
-    need("qemu-img")
-    copy = directory / f"{disk.connection['volume_id']}.raw"
-    info = disk.connection
-    read, write = os.pipe()
-    os.write(write, info["auth_password"].encode())
-    os.close(write)
-    source = (
-        f"driver=raw,file.driver=iscsi,file.transport=tcp,file.portal={info['target_portal']},"
-        f"file.target={info['target_iqn']},file.lun={info['target_lun']},"
-        f"file.user={info['auth_username']},file.password-secret=chap"
-    )
-    try:
-        subprocess.run(
-            [
-                *("qemu-img", "convert", "-O", "raw", "--object"),
-                *(f"secret,id=chap,file=/dev/fd/{read}", "--image-opts", source, str(copy)),
-            ],
-            check=True,
-            capture_output=True,
-            timeout=_PATIENCE_SECONDS,
-            pass_fds=[read],
-        )
-    finally:
-        os.close(read)
+def writes_in(disk: Disk, directory: Path) -> dict[int, int]:
+    """The number of the write that each place holds.
+
+    All of the volume is read over iSCSI: every byte of these places is what that write wrote,
+    and every other byte of the volume is zero.
+    """
+    copy, found = directory / "copy.raw", {}
+    disk.read(copy)
     assert copy.stat().st_size == GIB
-    return copy
-
-
-def writes_in(copy: Path) -> dict[int, int]:
-    """The number of the write that each place holds; every byte outside of them is zero, and
-    every byte of them is what that write wrote."""
-    found = {}
     with open(copy, "rb") as file:
         for offset in _data_blocks(file.fileno()):
             file.seek(offset)
@@ -220,6 +217,7 @@ def writes_in(copy: Path) -> dict[int, int]:
             number = int.from_bytes(block[:8], "big")
             assert block == stamped(number), f"the block at {offset} is torn or not ours"
             found[offset] = number
+    copy.unlink()
     return found
 
 
@@ -236,11 +234,6 @@ def _data_blocks(descriptor: int) -> Iterator[int]:
             if block > last:
                 last = block
                 yield block * BLOCK
-
-
-def digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -283,9 +276,7 @@ def test_every_byte_of_every_copy(noauth_service: Service, tmp_path: Path) -> No
                     copies.append(make_copy(api, writer, volume, by_snapshot=turn % 3 != 2))
                     writer.wait_for_more(20)
             assert writer.acknowledged == len(writer.log)
-            final = content(disk, tmp_path)
-        assert writes_in(final) == writer.state_after(len(writer.log))
-        final.unlink()
+            assert writes_in(disk, tmp_path) == writer.state_after(len(writer.log))
         for copy in copies:
             check_copy(api, writer, copy, tmp_path)
         clean_up(api, volume, copies)
@@ -294,19 +285,16 @@ def test_every_byte_of_every_copy(noauth_service: Service, tmp_path: Path) -> No
 def check_copy(api: BlockStorage, writer: Writer, copy: Copy, directory: Path) -> None:
     """It is a state of one moment within its bounds, and a clone of it is the same bytes."""
     with attached(api, copy.volume) as disk:
-        path = content(disk, directory)
-    found = writes_in(path)
+        found = writes_in(disk, directory)
     newest = max(found.values())
     assert copy.least <= newest <= copy.most, (copy, newest)
     assert found == writer.state_after(newest)
     again = api.create("volume", source_volid=copy.volume)["id"]
     api.wait("volume", again, "available")
     with attached(api, again) as disk:
-        assert digest(content(disk, directory)) == digest(path)
+        assert writes_in(disk, directory) == found
     api.delete("volume", again)
     api.wait_gone("volume", again)
-    for left in directory.glob("*.raw"):
-        left.unlink()
 
 
 def clean_up(api: BlockStorage, volume: str, copies: list[Copy]) -> None:

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-
-from breezeblock.cli.block_storage import BlockStorage, RequestFailed
 from tests.application import eventually
 from tests.service import Service, service
+
+from breezeblock.cli.block_storage import BlockStorage, RequestFailed
 
 CLIENTS = 16
 QUOTA = 100

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.application import eventually
+from tests.service import BINARIES, clean_environment, free_port
 
 from breezeblock.cli.block_storage import BlockStorage, RequestFailed
 from breezeblock.store import tables
 from breezeblock.store.database import Database
-from tests.application import eventually
-from tests.service import BINARIES, clean_environment, free_port
 
 _CONFIG = """
 [DEFAULT]

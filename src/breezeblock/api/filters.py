@@ -283,15 +283,8 @@ def _value(listing: Listing, name: str, stored: str, kind: Kind, value: str, ver
     if isinstance(literal, (list, tuple, set)):
         if len(literal) > MAX_VALUES:
             raise faults.bad_request(f"{name} takes at most {MAX_VALUES} values.")
-        return [None if item is None else _text(item, name) for item in literal]
-    return None if literal is None else _text(literal, name)
-
-
-def _text(item: Any, name: str) -> str:
-    text = str(item)
-    if "\0" in text:
-        raise faults.bad_request(f"{name} must not hold NUL characters.")
-    return text
+        return [None if item is None else literals.text(item, name) for item in literal]
+    return None if literal is None else literals.text(literal, name)
 
 
 def _lenient(value: str) -> bool:

@@ -79,8 +79,17 @@ def mapping(value: str, name: str) -> dict[str, str]:
     literal = python(value)
     if not isinstance(literal, dict) or len(literal) > MAX_PAIRS:
         raise faults.bad_request(f"{name} must be a dictionary, such as {{'key': 'value'}}.")
-    result = {str(key): str(item) for key, item in literal.items()}
-    if any("\0" in text for pair in result.items() for text in pair):
+    return {text(key, name): text(item, name) for key, item in literal.items()}
+
+
+def text(item: Any, name: str) -> str:
+    """A part of a literal as a text that a database can hold; what cannot be one is 400."""
+    try:
+        result = str(item)
+        result.encode()
+    except ValueError:  # an integer of thousands of digits, or half a character
+        raise faults.bad_request(f"{name} holds a value that is out of range.") from None
+    if "\0" in result:
         raise faults.bad_request(f"{name} must not hold NUL characters.")
     return result
 

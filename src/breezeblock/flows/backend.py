@@ -13,7 +13,7 @@ from breezeblock.drivers.interface import RevertToSnapshot, VolumeDriver
 from breezeblock.operations.definition import Failure, Result
 from breezeblock.operations.run import Run
 from breezeblock.scheduling.placement import Scheduler
-from breezeblock.store import messages, snapshots, volumes
+from breezeblock.store import events, messages, snapshots, volumes
 from breezeblock.store.database import Transaction
 
 _REMEMBERED = (
@@ -76,23 +76,31 @@ def remember_on_volume(run: BackendRun, tx: Transaction, volume_id: str, result:
         volumes.update(tx, volume_id, **fields)
 
 
+def note(run: BackendRun, tx: Transaction, event: str, **details: Any) -> None:
+    """Write down what happened to the operation's resource."""
+    operation = run.operation
+    events.append(
+        tx,
+        project_id=operation.project_id,
+        resource_type=operation.resource_type,
+        resource_id=operation.resource_id,
+        event=event,
+        request_id=operation.request_id,
+        details=details,
+    )
+
+
 def tell_user(
-    run: BackendRun,
-    tx: Transaction,
-    failure: Failure,
-    *,
-    resource_type: str,
-    resource_id: str,
-    action: Text,
-    detail: Text,
+    run: BackendRun, tx: Transaction, failure: Failure, action: Text, detail: Text
 ) -> None:
-    """Leave the user message of a failed operation."""
+    """Leave the user message of a failed operation; of an attachment's, on its volume."""
+    operation = run.operation
     messages.insert(
         tx,
-        project_id=run.operation.project_id,
-        request_id=run.operation.request_id,
-        resource_type=resource_type,
-        resource_id=resource_id,
+        project_id=operation.project_id,
+        request_id=operation.request_id,
+        resource_type="VOLUME_SNAPSHOT" if operation.resource_type == "snapshot" else "VOLUME",
+        resource_id=run.payload.get("volume_id", operation.resource_id),
         action=action,
         detail=detail,
         cause=failure.message,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from breezeblock.domain.resources import Attachment, Volume
-from breezeblock.domain.user_messages import Action, Detail, Text
+from breezeblock.domain.user_messages import Action, Detail
 from breezeblock.domain.volume_states import status_by_attachments
 from breezeblock.flows import kinds
 from breezeblock.flows.backend import (
@@ -112,18 +112,6 @@ UNEXPORT: Step[Backend] = Step("unexport", _unexport, record=_forget_export)
 # ---- what the ends write ---------------------------------------------------------------------
 
 
-def _tell(run: BackendRun, tx: Transaction, failure: Failure, action: Text, detail: Text) -> None:
-    tell_user(
-        run,
-        tx,
-        failure,
-        resource_type="VOLUME",
-        resource_id=run.payload["volume_id"],
-        action=action,
-        detail=detail,
-    )
-
-
 def _connected(run: BackendRun, tx: Transaction) -> None:
     attachment_id, volume_id = run.payload["attachment_id"], run.payload["volume_id"]
     attachment = attachments.find(tx.connection, attachment_id)
@@ -148,11 +136,11 @@ def _connected(run: BackendRun, tx: Transaction) -> None:
 
 def _connect_failed(run: BackendRun, tx: Transaction, failure: Failure) -> None:
     attachments.transition(tx, run.payload["attachment_id"], "connect_failed")
-    _tell(run, tx, failure, Action.UPDATE_ATTACHMENT, Detail.ATTACH)
+    tell_user(run, tx, failure, Action.UPDATE_ATTACHMENT, Detail.ATTACH)
 
 
 def _initialize_failed(run: BackendRun, tx: Transaction, failure: Failure) -> None:
-    _tell(run, tx, failure, Action.ATTACH, Detail.ATTACH)
+    tell_user(run, tx, failure, Action.ATTACH, Detail.ATTACH)
 
 
 def _nothing(run: BackendRun, tx: Transaction) -> None:
@@ -176,7 +164,7 @@ def _detach_failed(run: BackendRun, tx: Transaction, failure: Failure) -> None:
     attachment_id = run.payload.get("attachment_id")
     if attachment_id is not None:
         attachments.transition(tx, attachment_id, "detach_failed", detach_time=now())
-    _tell(run, tx, failure, Action.DETACH, Detail.DETACH)
+    tell_user(run, tx, failure, Action.DETACH, Detail.DETACH)
 
 
 def _define(

@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from breezeblock.domain.user_messages import Action, Detail, Text
+from breezeblock.domain.user_messages import Action, Detail
 from breezeblock.flows import kinds
-from breezeblock.flows.backend import Backend, BackendRun, remembered, snapshot_of, tell_user
+from breezeblock.flows.backend import (
+    Backend,
+    BackendRun,
+    note,
+    remembered,
+    snapshot_of,
+    tell_user,
+)
 from breezeblock.operations.definition import Definition, Failure, Result, Step
-from breezeblock.store import events, snapshots
+from breezeblock.store import snapshots
 from breezeblock.store.database import Transaction
 
 BUSY = "snapshot-is-busy"
-
-
-def _ended(run: BackendRun, tx: Transaction, event: str, **details: Any) -> None:
-    operation = run.operation
-    events.append(
-        tx,
-        project_id=operation.project_id,
-        resource_type="snapshot",
-        resource_id=operation.resource_id,
-        event=event,
-        request_id=operation.request_id,
-        details=details,
-    )
-
-
-def _tell(run: BackendRun, tx: Transaction, failure: Failure, action: Text, detail: Text) -> None:
-    tell_user(
-        run,
-        tx,
-        failure,
-        resource_type="VOLUME_SNAPSHOT",
-        resource_id=run.operation.resource_id,
-        action=action,
-        detail=detail,
-    )
 
 
 def _take(run: BackendRun) -> Result:
@@ -58,13 +38,13 @@ def _remember(run: BackendRun, tx: Transaction, result: Result) -> None:
 
 def _created(run: BackendRun, tx: Transaction) -> None:
     snapshots.transition(tx, run.operation.resource_id, "created", progress="100%")
-    _ended(run, tx, "create.end")
+    note(run, tx, "create.end")
 
 
 def _create_failed(run: BackendRun, tx: Transaction, failure: Failure) -> None:
     snapshots.transition(tx, run.operation.resource_id, "create_failed")
-    _tell(run, tx, failure, Action.SNAPSHOT_CREATE, Detail.SNAPSHOT_CREATE)
-    _ended(run, tx, "create.error", error=failure.message)
+    tell_user(run, tx, failure, Action.SNAPSHOT_CREATE, Detail.SNAPSHOT_CREATE)
+    note(run, tx, "create.error", error=failure.message)
 
 
 CREATE: Definition[Backend] = Definition(
@@ -82,7 +62,7 @@ def _delete(run: BackendRun) -> Result:
 
 def _deleted(run: BackendRun, tx: Transaction) -> None:
     snapshots.transition(tx, run.operation.resource_id, "deleted")
-    _ended(run, tx, "delete.end")
+    note(run, tx, "delete.end")
 
 
 def _delete_failed(run: BackendRun, tx: Transaction, failure: Failure) -> None:
@@ -90,8 +70,8 @@ def _delete_failed(run: BackendRun, tx: Transaction, failure: Failure) -> None:
     event = "delete_refused" if busy else "delete_failed"
     snapshots.transition(tx, run.operation.resource_id, event)
     detail = Detail.SNAPSHOT_BUSY if busy else Detail.SNAPSHOT_DELETE
-    _tell(run, tx, failure, Action.SNAPSHOT_DELETE, detail)
-    _ended(run, tx, "delete.error", error=failure.message)
+    tell_user(run, tx, failure, Action.SNAPSHOT_DELETE, detail)
+    note(run, tx, "delete.error", error=failure.message)
 
 
 DELETE: Definition[Backend] = Definition(

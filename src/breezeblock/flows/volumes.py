@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from breezeblock.domain.errors import NoValidBackend
 from breezeblock.domain.hosts import service_host
-from breezeblock.domain.user_messages import Action, Detail, Text
+from breezeblock.domain.user_messages import Action, Detail
 from breezeblock.domain.volume_states import status_by_attachments
 from breezeblock.drivers.errors import TargetUpdateFailed, VolumeBackendError
 from breezeblock.drivers.interface import RevertToSnapshot
@@ -16,6 +15,7 @@ from breezeblock.flows.backend import (
     Backend,
     BackendRun,
     context_of,
+    note,
     remember_on_volume,
     snapshot_of,
     tell_user,
@@ -23,7 +23,7 @@ from breezeblock.flows.backend import (
 )
 from breezeblock.operations.definition import Again, Definition, Failure, Result, Step
 from breezeblock.scheduling.request import PlacementRequest
-from breezeblock.store import attachments, events, pools, snapshots, volumes
+from breezeblock.store import attachments, pools, snapshots, volumes
 from breezeblock.store.clock import now
 from breezeblock.store.database import Transaction
 
@@ -32,31 +32,6 @@ LOG = logging.getLogger(__name__)
 _BUSY = frozenset({"volume-is-busy", "snapshot-is-busy"})
 _SOURCE_ERRORS = frozenset({"volume-not-found", "snapshot-not-found"})
 """Failures that no other backend would mend."""
-
-
-def _ended(run: BackendRun, tx: Transaction, event: str, **details: Any) -> None:
-    operation = run.operation
-    events.append(
-        tx,
-        project_id=operation.project_id,
-        resource_type="volume",
-        resource_id=operation.resource_id,
-        event=event,
-        request_id=operation.request_id,
-        details=details,
-    )
-
-
-def _tell(run: BackendRun, tx: Transaction, failure: Failure, action: Text, detail: Text) -> None:
-    tell_user(
-        run,
-        tx,
-        failure,
-        resource_type="VOLUME",
-        resource_id=run.operation.resource_id,
-        action=action,
-        detail=detail,
-    )
 
 
 # ---- create ----------------------------------------------------------------------------------
@@ -91,7 +66,7 @@ def _created(run: BackendRun, tx: Transaction) -> None:
         service_uuid=run.env.service_uuid,
         shared_targets=run.env.shared_targets,
     )
-    _ended(run, tx, "create.end")
+    note(run, tx, "create.end")
 
 
 def _create_failed(run: BackendRun, tx: Transaction, failure: Failure) -> Again | None:
@@ -101,8 +76,8 @@ def _create_failed(run: BackendRun, tx: Transaction, failure: Failure) -> Again 
     again = None if failure.kind in _SOURCE_ERRORS else _place_again(run, tx)
     if again is None:
         volumes.transition(tx, run.operation.resource_id, "create_failed")
-        _tell(run, tx, failure, Action.CREATE, Detail.DRIVER_CREATE)
-        _ended(run, tx, "create.error", error=failure.message)
+        tell_user(run, tx, failure, Action.CREATE, Detail.DRIVER_CREATE)
+        note(run, tx, "create.error", error=failure.message)
     return again
 
 
@@ -164,7 +139,7 @@ def _deleted(run: BackendRun, tx: Transaction) -> None:
     if volume is not None and volume.host is not None and volume.launched_at is not None:
         pools.consume(tx, volume.host, -volume.size)
     volumes.transition(tx, run.operation.resource_id, "deleted")
-    _ended(run, tx, "delete.end")
+    note(run, tx, "delete.end")
 
 
 def _delete_failed(run: BackendRun, tx: Transaction, failure: Failure) -> None:
@@ -174,8 +149,8 @@ def _delete_failed(run: BackendRun, tx: Transaction, failure: Failure) -> None:
     volumes.transition(tx, run.operation.resource_id, event)
     for snapshot in snapshots.of_volume(tx.connection, run.operation.resource_id):
         snapshots.transition(tx, snapshot.id, event)
-    _tell(run, tx, failure, Action.DELETE, detail)
-    _ended(run, tx, "delete.error", error=failure.message)
+    tell_user(run, tx, failure, Action.DELETE, detail)
+    note(run, tx, "delete.error", error=failure.message)
 
 
 DELETE: Definition[Backend] = Definition(
@@ -208,7 +183,7 @@ def _extended(run: BackendRun, tx: Transaction) -> None:
     to = "in-use" if status == "in-use" else "available"
     size = run.payload["new_size"]
     volumes.transition(tx, volume_id, "extended", to=to, size=size, target_size=None)
-    _ended(run, tx, "resize.end", size=size)
+    note(run, tx, "resize.end", size=size)
 
 
 def _extend_failed(run: BackendRun, tx: Transaction, failure: Failure) -> None:
@@ -216,8 +191,8 @@ def _extend_failed(run: BackendRun, tx: Transaction, failure: Failure) -> None:
     if volume is not None and volume.host is not None:
         pools.consume(tx, volume.host, volume.size - run.payload["new_size"])
     volumes.transition(tx, run.operation.resource_id, "extend_failed", target_size=None)
-    _tell(run, tx, failure, Action.EXTEND, Detail.DRIVER_EXTEND)
-    _ended(run, tx, "resize.error", error=failure.message)
+    tell_user(run, tx, failure, Action.EXTEND, Detail.DRIVER_EXTEND)
+    note(run, tx, "resize.error", error=failure.message)
 
 
 EXTEND: Definition[Backend] = Definition(
@@ -243,14 +218,14 @@ def _revert(run: BackendRun) -> Result:
 def _reverted(run: BackendRun, tx: Transaction) -> None:
     volumes.transition(tx, run.operation.resource_id, "reverted")
     snapshots.transition(tx, run.payload["snapshot_id"], "restored")
-    _ended(run, tx, "revert.end", snapshot_id=run.payload["snapshot_id"])
+    note(run, tx, "revert.end", snapshot_id=run.payload["snapshot_id"])
 
 
 def _revert_failed(run: BackendRun, tx: Transaction, failure: Failure) -> None:
     volumes.transition(tx, run.operation.resource_id, "revert_failed")
     snapshots.transition(tx, run.payload["snapshot_id"], "restored")
-    _tell(run, tx, failure, Action.REVERT, Detail.DRIVER_REVERT)
-    _ended(run, tx, "revert.error", error=failure.message)
+    tell_user(run, tx, failure, Action.REVERT, Detail.DRIVER_REVERT)
+    note(run, tx, "revert.error", error=failure.message)
 
 
 REVERT: Definition[Backend] = Definition(

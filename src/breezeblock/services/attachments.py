@@ -8,13 +8,13 @@ from typing import Any
 
 from breezeblock.domain.context import RequestContext
 from breezeblock.domain.errors import AttachmentNotFound, Conflict, InvalidVolume
-from breezeblock.domain.hosts import service_host
 from breezeblock.domain.listing import ListQuery, Page
 from breezeblock.domain.resources import Attachment, Volume
 from breezeblock.domain.volume_states import status_by_attachments
 from breezeblock.flows import kinds
 from breezeblock.operations import journal
 from breezeblock.services.deployment import Deployment, list_scope, scope
+from breezeblock.services.volume_operations import start_on_volume
 from breezeblock.store import attachments, volumes
 from breezeblock.store.clock import now
 from breezeblock.store.database import Transaction
@@ -104,7 +104,15 @@ class Attachments:
                 "connector": dict(connector),
                 "mode": attachment.attach_mode,
             }
-            return self._start(tx, ctx, volume, kinds.CONNECT_ATTACHMENT, payload)
+            return start_on_volume(
+                self._deployment,
+                tx,
+                ctx,
+                volume,
+                kinds.CONNECT_ATTACHMENT,
+                payload,
+                attachment_id=attachment.id,
+            )
 
         self._finish(self._database.transact(work))
         return self.get(ctx, attachment.id)
@@ -143,33 +151,21 @@ class Attachments:
                 "attachment_id": attachment.id,
                 "connector": dict(attachment.connector),
             }
-            return self._start(tx, ctx, volume, kinds.DISCONNECT_ATTACHMENT, payload)
+            return start_on_volume(
+                self._deployment,
+                tx,
+                ctx,
+                volume,
+                kinds.DISCONNECT_ATTACHMENT,
+                payload,
+                attachment_id=attachment.id,
+            )
 
         operation_id = self._database.transact(work)
         if operation_id is not None:
             self._finish(operation_id)
         with self._database.read() as connection:
             return attachments.of_volume(connection, attachment.volume_id)
-
-    def _start(
-        self,
-        tx: Transaction,
-        ctx: RequestContext,
-        volume: Volume,
-        kind: str,
-        payload: Mapping[str, Any],
-    ) -> str:
-        if volume.host is None:
-            raise InvalidVolume(reason=f"volume {volume.id} is on no backend.")
-        request = journal.Request(
-            kind=kind,
-            queue=service_host(volume.host),
-            resource_type="attachment",
-            resource_id=payload["attachment_id"],
-            payload=payload,
-            exclusive=[kinds.volume_lock(volume.id)],
-        )
-        return self._deployment.start(tx, ctx, request)
 
     def _finish(self, operation_id: str) -> None:
         """Wait for the end.  The attachment's row has what is needed; the journal forgets it."""

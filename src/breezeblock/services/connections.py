@@ -8,11 +8,11 @@ from typing import Any
 
 from breezeblock.domain.context import RequestContext
 from breezeblock.domain.errors import InvalidAttachment, InvalidVolume
-from breezeblock.domain.hosts import service_host
 from breezeblock.domain.resources import Attachment, Volume
 from breezeblock.flows import kinds
 from breezeblock.operations import journal
 from breezeblock.services.deployment import Deployment
+from breezeblock.services.volume_operations import start_on_volume
 from breezeblock.store import attachments, volumes
 from breezeblock.store.clock import now
 from breezeblock.store.database import Transaction
@@ -119,7 +119,7 @@ class Connections:
                 return None
             attachments.transition(tx, attachment.id, "detach", detach_time=now())
             payload = {"volume_id": volume.id, "attachment_id": attachment.id}
-            return self._start(tx, ctx, volume, kinds.DETACH_VOLUME, payload)
+            return start_on_volume(self._deployment, tx, ctx, volume, kinds.DETACH_VOLUME, payload)
 
         operation_id = self._database.transact(work)
         if operation_id is not None:
@@ -136,7 +136,9 @@ class Connections:
             raise InvalidVolume(reason=f"volume {volume.id} is in maintenance.")
         payload = {"volume_id": volume.id, "connector": dict(connector)}
         operation_id = self._database.transact(
-            lambda tx: self._start(tx, ctx, volume, kinds.INITIALIZE_CONNECTION, payload)
+            lambda tx: start_on_volume(
+                self._deployment, tx, ctx, volume, kinds.INITIALIZE_CONNECTION, payload
+            )
         )
         try:
             operation = self._deployment.wait(operation_id)
@@ -161,7 +163,9 @@ class Connections:
             "force": connector is None,
         }
         operation_id = self._database.transact(
-            lambda tx: self._start(tx, ctx, volume, kinds.TERMINATE_CONNECTION, payload)
+            lambda tx: start_on_volume(
+                self._deployment, tx, ctx, volume, kinds.TERMINATE_CONNECTION, payload
+            )
         )
         self._deployment.wait(operation_id)
 
@@ -182,26 +186,6 @@ class Connections:
             raise InvalidAttachment(reason=f"volume {volume.id} has no attachment {attachment_id}.")
         self.terminate(ctx, volume, connector)
         self.detach(ctx, volume, attachment_id)
-
-    def _start(
-        self,
-        tx: Transaction,
-        ctx: RequestContext,
-        volume: Volume,
-        kind: str,
-        payload: Mapping[str, Any],
-    ) -> str:
-        if volume.host is None:
-            raise InvalidVolume(reason=f"volume {volume.id} is on no backend.")
-        request = journal.Request(
-            kind=kind,
-            queue=service_host(volume.host),
-            resource_type="volume",
-            resource_id=volume.id,
-            payload=payload,
-            exclusive=[kinds.volume_lock(volume.id)],
-        )
-        return self._deployment.start(tx, ctx, request)
 
 
 def _give_back(tx: Transaction, volume_id: str) -> None:

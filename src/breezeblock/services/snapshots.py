@@ -200,9 +200,9 @@ class Snapshots:
             if not snapshots.update(tx, snapshot.id):
                 raise SnapshotNotFound(id=snapshot.id)
             if replace:
-                snapshots.replace_metadata(tx, snapshot.id, metadata)
+                snapshots.METADATA.replace(tx, snapshot.id, metadata)
             else:
-                snapshots.merge_metadata(tx, snapshot.id, metadata)
+                snapshots.METADATA.merge(tx, snapshot.id, metadata)
             return snapshots.get(tx.connection, snapshot.id).metadata
 
         return self._database.transact(work)
@@ -211,7 +211,7 @@ class Snapshots:
         """Raises MetadataNotFound."""
 
         def work(tx: Transaction) -> None:
-            if not snapshots.delete_metadata(tx, snapshot.id, key):
+            if not snapshots.METADATA.delete(tx, snapshot.id, key):
                 raise MetadataNotFound(id=key)
 
         self._database.transact(work)

@@ -127,7 +127,7 @@ class VolumeTypes:
 
         def work(tx: Transaction) -> None:
             self._refuse_in_use(tx, volume_type)
-            volume_types.set_extra_specs(tx, volume_type.id, extra_specs)
+            volume_types.EXTRA_SPECS.merge(tx, volume_type.id, extra_specs)
 
         self._database.transact(work)
 
@@ -136,7 +136,7 @@ class VolumeTypes:
 
         def work(tx: Transaction) -> None:
             self._refuse_in_use(tx, volume_type)
-            if not volume_types.delete_extra_spec(tx, volume_type.id, key):
+            if not volume_types.EXTRA_SPECS.delete(tx, volume_type.id, key):
                 raise ExtraSpecNotFound(id=key)
 
         self._database.transact(work)

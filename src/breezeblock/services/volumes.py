@@ -29,7 +29,8 @@ from breezeblock.operations import journal
 from breezeblock.services import quotas
 from breezeblock.services.deployment import Deployment, list_scope, scope
 from breezeblock.services.volume_creation import VolumeCreation, VolumeRequest, check_type_size
-from breezeblock.store import attachments, services, snapshots, volumes
+from breezeblock.services.volume_operations import start_on_volume
+from breezeblock.store import attachments, services, snapshots, volume_types, volumes
 from breezeblock.store.database import Transaction
 from breezeblock.store.tables import snapshots as snapshot_table
 from breezeblock.store.tables import volumes as volume_table
@@ -123,7 +124,7 @@ class Volumes:
                 raise self._undeletable(tx, volume, cascade=cascade)
             if cascade:
                 _mark_snapshots(tx, ctx, volume)
-            self._start(tx, ctx, volume, kinds.DELETE_VOLUME)
+            start_on_volume(self._deployment, tx, ctx, volume, kinds.DELETE_VOLUME, {})
 
         self._database.transact(work)
 
@@ -182,7 +183,8 @@ class Volumes:
                     f" {' or '.join(sorted(VOLUME.sources(event)))}."
                 )
             self._take_capacity(tx, volume, new_size)
-            self._start(tx, ctx, volume, kinds.EXTEND_VOLUME, new_size=new_size)
+            payload = {"new_size": new_size}
+            start_on_volume(self._deployment, tx, ctx, volume, kinds.EXTEND_VOLUME, payload)
 
         self._database.transact(work)
 
@@ -200,8 +202,12 @@ class Volumes:
     def _take_capacity(self, tx: Transaction, volume: Volume, new_size: int) -> None:
         if volume.host is None:
             raise InvalidVolume(reason=f"volume {volume.id} is on no backend.")
+        specs: Mapping[str, str | None] = {}
+        if volume.volume_type_id is not None:
+            specs = volume_types.get(tx.connection, volume.volume_type_id).extra_specs
+        thin = specs.get("provisioning:type") != "thick"
         try:
-            self._deployment.scheduler.fits(tx, volume.host, new_size - volume.size, thin=True)
+            self._deployment.scheduler.fits(tx, volume.host, new_size - volume.size, thin=thin)
         except NoValidBackend as error:
             raise InvalidInput(reason=f"the volume cannot grow where it is: {error}") from error
 
@@ -234,13 +240,14 @@ class Volumes:
                 raise Conflict(reason=f"Volume {volume.id} is not available.")
             if not snapshots.transition(tx, latest.id, "restore"):
                 raise Conflict(reason=f"Snapshot {latest.id} is not available.")
-            self._start(
+            start_on_volume(
+                self._deployment,
                 tx,
                 ctx,
                 volume,
                 kinds.REVERT_VOLUME,
+                {"snapshot_id": latest.id},
                 locks=[kinds.snapshot_lock(latest.id)],
-                snapshot_id=latest.id,
             )
 
         self._database.transact(work)
@@ -252,25 +259,6 @@ class Volumes:
         abilities: Mapping[str, Any] = document.get("abilities", {})
         return abilities
 
-    def _start(
-        self,
-        tx: Transaction,
-        ctx: RequestContext,
-        volume: Volume,
-        kind: str,
-        locks: Sequence[str] = (),
-        **payload: Any,
-    ) -> None:
-        request = journal.Request(
-            kind=kind,
-            queue=service_host(volume.host or ""),
-            resource_type="volume",
-            resource_id=volume.id,
-            payload=payload,
-            exclusive=[kinds.volume_lock(volume.id), *locks],
-        )
-        self._deployment.start(tx, ctx, request)
-
     # ---- small changes -----------------------------------------------------------------------
 
     def update(self, ctx: RequestContext, volume: Volume, *, changes: Mapping[str, Any]) -> Volume:
@@ -280,7 +268,7 @@ class Volumes:
             fields = {k: v for k, v in changes.items() if k != "metadata"}
             self._change(tx, volume, **fields)
             if changes.get("metadata"):
-                volumes.merge_metadata(tx, volume.id, changes["metadata"])
+                volumes.METADATA.merge(tx, volume.id, changes["metadata"])
             return volumes.get(tx.connection, volume.id)
 
         return self._database.transact(work)
@@ -362,9 +350,9 @@ class Volumes:
             _refuse_metadata(volume)
             self._change(tx, volume)
             if replace:
-                volumes.replace_metadata(tx, volume.id, metadata)
+                volumes.METADATA.replace(tx, volume.id, metadata)
             else:
-                volumes.merge_metadata(tx, volume.id, metadata)
+                volumes.METADATA.merge(tx, volume.id, metadata)
             return volumes.get(tx.connection, volume.id).metadata
 
         return self._database.transact(work)
@@ -374,7 +362,7 @@ class Volumes:
 
         def work(tx: Transaction) -> None:
             _refuse_metadata(volume)
-            if not volumes.delete_metadata(tx, volume.id, key):
+            if not volumes.METADATA.delete(tx, volume.id, key):
                 raise MetadataNotFound(id=key)
             self._change(tx, volume)
 

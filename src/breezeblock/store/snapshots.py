@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from breezeblock.domain.state_machine import StateMachine
 from breezeblock.store.aggregate import collected, decoded
 from breezeblock.store.clock import now
 from breezeblock.store.database import AnyRow, Transaction
+from breezeblock.store.key_values import KeyValues
 from breezeblock.store.listing import conditions, in_project, page
 from breezeblock.store.tables import snapshot_metadata, snapshots, volumes
 
@@ -26,6 +27,8 @@ _SELECT = sa.select(
 )
 _BY_ID = _SELECT.where(snapshots.c.id == sa.bindparam("id"))
 _BY_ID_AND_PROJECT = _BY_ID.where(snapshots.c.project_id == sa.bindparam("project_id"))
+
+METADATA = KeyValues(snapshot_metadata.c.snapshot_id, snapshots.c.id)
 
 
 def _record(row: AnyRow) -> Snapshot:
@@ -59,27 +62,13 @@ def of_volume(connection: Connection, volume_id: str) -> Sequence[Snapshot]:
     return [_record(row) for row in connection.execute(statement)]
 
 
-def _metadata_matches(value: Any) -> sa.ColumnElement[bool]:
-    if not isinstance(value, Mapping):
-        return sa.false()
-    pairs = [
-        sa.exists().where(
-            snapshot_metadata.c.snapshot_id == snapshots.c.id,
-            snapshot_metadata.c.key == str(key),
-            snapshot_metadata.c.value == str(wanted),
-        )
-        for key, wanted in value.items()
-    ]
-    return sa.and_(sa.true(), *pairs)
-
-
 def _zone_matches(value: Any) -> sa.ColumnElement[bool]:
     return snapshots.c.volume_id.in_(
         sa.select(volumes.c.id).where(volumes.c.availability_zone == str(value))
     )
 
 
-_SPECIAL = {"metadata": _metadata_matches, "availability_zone": _zone_matches}
+_SPECIAL = {"metadata": METADATA.matches, "availability_zone": _zone_matches}
 
 
 def list_page(connection: Connection, query: ListQuery, project_id: str | None) -> Page[Snapshot]:
@@ -99,7 +88,7 @@ def list_page(connection: Connection, query: ListQuery, project_id: str | None) 
 def insert(tx: Transaction, snapshot: Snapshot) -> None:
     """Write a new row from a record; ``created_at`` must be set."""
     tx.execute(snapshots.insert(), {name: getattr(snapshot, name) for name in _FIELDS})
-    merge_metadata(tx, snapshot.id, snapshot.metadata)
+    METADATA.merge(tx, snapshot.id, snapshot.metadata)
 
 
 def update(tx: Transaction, snapshot_id: str, **fields: Any) -> bool:
@@ -118,26 +107,3 @@ def transition(
         return tx.execute(snapshots.delete().where(*where)).rowcount == 1
     values = {"status": target, "updated_at": now(), **fields}
     return tx.execute(snapshots.update().where(*where).values(values)).rowcount == 1
-
-
-def replace_metadata(tx: Transaction, snapshot_id: str, metadata: Mapping[str, str]) -> None:
-    tx.execute(snapshot_metadata.delete().where(snapshot_metadata.c.snapshot_id == snapshot_id))
-    merge_metadata(tx, snapshot_id, metadata)
-
-
-def merge_metadata(tx: Transaction, snapshot_id: str, metadata: Mapping[str, str]) -> None:
-    table = snapshot_metadata
-    if metadata:
-        tx.execute(
-            table.delete().where(
-                table.c.snapshot_id == snapshot_id, table.c.key.in_(list(metadata))
-            )
-        )
-        rows = [{"snapshot_id": snapshot_id, "key": k, "value": v} for k, v in metadata.items()]
-        tx.execute(table.insert(), rows)
-
-
-def delete_metadata(tx: Transaction, snapshot_id: str, key: str) -> bool:
-    table = snapshot_metadata
-    statement = table.delete().where(table.c.snapshot_id == snapshot_id, table.c.key == key)
-    return tx.execute(statement).rowcount == 1

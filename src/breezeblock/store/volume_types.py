@@ -14,6 +14,7 @@ from breezeblock.domain.resources import VolumeType
 from breezeblock.store.aggregate import collected, decoded
 from breezeblock.store.clock import now
 from breezeblock.store.database import AnyRow, Transaction
+from breezeblock.store.key_values import KeyValues
 from breezeblock.store.listing import conditions, page
 from breezeblock.store.tables import (
     volume_type_extra_specs,
@@ -32,6 +33,8 @@ _SELECT = sa.select(
         "extra_specs",
     ),
 )
+
+EXTRA_SPECS = KeyValues(volume_type_extra_specs.c.volume_type_id, volume_types.c.id)
 
 
 def _record(row: AnyRow) -> VolumeType:
@@ -73,10 +76,8 @@ def list_page(connection: Connection, query: ListQuery, project_id: str | None) 
     if filters.get("is_public", False) is None:
         del filters["is_public"]
     where: list[Any] = conditions(volume_types, filters, {})
-    if isinstance(wanted_specs, Mapping):
-        where += [_has_spec(key, value) for key, value in wanted_specs.items()]
-    elif wanted_specs is not None:
-        where.append(sa.false())
+    if wanted_specs is not None:
+        where.append(EXTRA_SPECS.matches(wanted_specs))
     rows, count = page(
         connection,
         _SELECT,
@@ -89,15 +90,6 @@ def list_page(connection: Connection, query: ListQuery, project_id: str | None) 
     return Page([_record(row) for row in rows], count)
 
 
-def _has_spec(key: str, value: Any) -> sa.ColumnElement[bool]:
-    table = volume_type_extra_specs
-    return sa.exists().where(
-        table.c.volume_type_id == volume_types.c.id,
-        table.c.key == str(key),
-        table.c.value == str(value),
-    )
-
-
 def names(connection: Connection) -> Mapping[str, str]:
     """Type names by id."""
     statement = sa.select(volume_types.c.id, volume_types.c.name)
@@ -106,7 +98,7 @@ def names(connection: Connection) -> Mapping[str, str]:
 
 def insert(tx: Transaction, volume_type: VolumeType) -> None:
     tx.execute(volume_types.insert(), {name: getattr(volume_type, name) for name in _FIELDS})
-    set_extra_specs(tx, volume_type.id, volume_type.extra_specs)
+    EXTRA_SPECS.merge(tx, volume_type.id, volume_type.extra_specs)
 
 
 def update(tx: Transaction, type_id: str, changes: Mapping[str, Any]) -> bool:
@@ -128,22 +120,6 @@ def in_use(connection: Connection, type_id: str) -> bool:
     """Whether any volume has this type."""
     statement = sa.select(volumes.c.id).where(volumes.c.volume_type_id == type_id).limit(1)
     return connection.execute(statement).first() is not None
-
-
-def set_extra_specs(tx: Transaction, type_id: str, specs: Mapping[str, str | None]) -> None:
-    table = volume_type_extra_specs
-    if specs:
-        tx.execute(
-            table.delete().where(table.c.volume_type_id == type_id, table.c.key.in_(list(specs)))
-        )
-        rows = [{"volume_type_id": type_id, "key": k, "value": v} for k, v in specs.items()]
-        tx.execute(table.insert(), rows)
-
-
-def delete_extra_spec(tx: Transaction, type_id: str, key: str) -> bool:
-    table = volume_type_extra_specs
-    statement = table.delete().where(table.c.volume_type_id == type_id, table.c.key == key)
-    return tx.execute(statement).rowcount == 1
 
 
 def projects(connection: Connection, type_id: str) -> Sequence[str]:

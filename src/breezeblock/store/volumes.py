@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from breezeblock.store import attachments
 from breezeblock.store.aggregate import collected, decoded
 from breezeblock.store.clock import now
 from breezeblock.store.database import AnyRow, Transaction
+from breezeblock.store.key_values import KeyValues
 from breezeblock.store.listing import conditions, in_project, page
 from breezeblock.store.tables import volume_image_metadata, volume_metadata, volume_types, volumes
 
@@ -33,6 +34,9 @@ _SELECT = sa.select(
 ).select_from(volumes.outerjoin(volume_types, volume_types.c.id == volumes.c.volume_type_id))
 _BY_ID = _SELECT.where(volumes.c.id == sa.bindparam("id"))
 _BY_ID_AND_PROJECT = _BY_ID.where(volumes.c.project_id == sa.bindparam("project_id"))
+
+METADATA = KeyValues(volume_metadata.c.volume_id, volumes.c.id)
+_IMAGE_METADATA = KeyValues(volume_image_metadata.c.volume_id, volumes.c.id)
 
 
 def _record(row: AnyRow) -> Volume:
@@ -73,34 +77,6 @@ def _host_matches(value: Any) -> sa.ColumnElement[bool]:
     return sa.or_(exact, volumes.c.host.startswith(text + separator, autoescape=True))
 
 
-def _metadata_matches(value: Any) -> sa.ColumnElement[bool]:
-    if not isinstance(value, Mapping):
-        return sa.false()
-    pairs = [
-        sa.exists().where(
-            volume_metadata.c.volume_id == volumes.c.id,
-            volume_metadata.c.key == str(key),
-            volume_metadata.c.value == str(wanted),
-        )
-        for key, wanted in value.items()
-    ]
-    return sa.and_(sa.true(), *pairs)
-
-
-def _image_metadata_matches(value: Any) -> sa.ColumnElement[bool]:
-    if not isinstance(value, Mapping):
-        return sa.false()
-    pairs = [
-        sa.exists().where(
-            volume_image_metadata.c.volume_id == volumes.c.id,
-            volume_image_metadata.c.key == str(key),
-            volume_image_metadata.c.value == str(wanted),
-        )
-        for key, wanted in value.items()
-    ]
-    return sa.and_(sa.true(), *pairs)
-
-
 def _type_matches(value: Any) -> sa.ColumnElement[bool]:
     if isinstance(value, Like):
         return sa.false()
@@ -111,8 +87,8 @@ def _type_matches(value: Any) -> sa.ColumnElement[bool]:
 
 _SPECIAL = {
     "host": _host_matches,
-    "metadata": _metadata_matches,
-    "glance_metadata": _image_metadata_matches,
+    "metadata": METADATA.matches,
+    "glance_metadata": _IMAGE_METADATA.matches,
     "volume_type": _type_matches,
 }
 
@@ -168,11 +144,8 @@ def insert(tx: Transaction, volume: Volume) -> None:
     values = {column.name: getattr(volume, column.name) for column in _COLUMNS}
     values["admin_metadata"] = dict(volume.admin_metadata)
     tx.execute(volumes.insert(), values)
-    replace_metadata(tx, volume.id, volume.metadata)
-    for key, value in volume.image_metadata.items():
-        tx.execute(
-            volume_image_metadata.insert(), {"volume_id": volume.id, "key": key, "value": value}
-        )
+    METADATA.merge(tx, volume.id, volume.metadata)
+    _IMAGE_METADATA.merge(tx, volume.id, volume.image_metadata)
 
 
 def update(tx: Transaction, volume_id: str, **fields: Any) -> bool:
@@ -214,29 +187,6 @@ def follow_attachments(tx: Transaction, volume_id: str) -> str:
     if not transition(tx, volume_id, "detached", to=status, attach_status=attach_status):
         update(tx, volume_id, attach_status=attach_status)
     return attach_status
-
-
-def replace_metadata(tx: Transaction, volume_id: str, metadata: Mapping[str, str]) -> None:
-    tx.execute(volume_metadata.delete().where(volume_metadata.c.volume_id == volume_id))
-    rows = [{"volume_id": volume_id, "key": k, "value": v} for k, v in metadata.items()]
-    if rows:
-        tx.execute(volume_metadata.insert(), rows)
-
-
-def merge_metadata(tx: Transaction, volume_id: str, metadata: Mapping[str, str]) -> None:
-    table = volume_metadata
-    if metadata:
-        tx.execute(
-            table.delete().where(table.c.volume_id == volume_id, table.c.key.in_(list(metadata)))
-        )
-        rows = [{"volume_id": volume_id, "key": k, "value": v} for k, v in metadata.items()]
-        tx.execute(table.insert(), rows)
-
-
-def delete_metadata(tx: Transaction, volume_id: str, key: str) -> bool:
-    table = volume_metadata
-    statement = table.delete().where(table.c.volume_id == volume_id, table.c.key == key)
-    return tx.execute(statement).rowcount == 1
 
 
 def ids_on(connection: Connection, service_host: str) -> Sequence[str]:

@@ -1,11 +1,7 @@
-"""Workers: claims, locks, leases, fencing, hand-over, and the dead."""
+"""Workers: claims, locks, leases, fencing and hand-over."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -36,7 +32,6 @@ from tests.toys import (
 
 from breezeblock.operations import journal
 from breezeblock.operations.errors import LeaseLost
-from breezeblock.operations.owner import is_dead, this_worker
 from breezeblock.operations.record import Operation
 from breezeblock.operations.run import Run
 from breezeblock.operations.runner import Runner
@@ -429,70 +424,7 @@ def test_a_stop_that_takes_too_long_says_so(database: Database) -> None:
         gate.opened.set()
 
 
-# ---- the dead --------------------------------------------------------------------------------
-
-CLAIM_AND_WAIT = """
-import sys, time
-from breezeblock.operations import journal
-from breezeblock.operations.owner import this_worker
-from breezeblock.store.database import Database
-
-owner = this_worker("here")
-database = Database(sys.argv[1], synchronous=False)
-claimed = database.transact(lambda tx: journal.claim(tx, ["here@toys"], owner, 3600, 10))
-print(owner, len(claimed), flush=True)
-time.sleep(3600)
-"""
-
-
-def test_the_work_of_a_killed_process_is_taken_up_at_once(database: Database) -> None:
-    """Although its lease lasts an hour."""
-    operation_id = ask(database)
-    arguments = [sys.executable, "-c", CLAIM_AND_WAIT, database.url.render_as_string()]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        owner, count = child.stdout.readline().split()
-        assert count == "1"
-        assert not is_dead(owner, HOST)
-        assert look(database, operation_id).owner == owner
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    assert is_dead(owner, HOST)
-    assert not is_dead(owner, "there")
-    with working(database, World()):
-        done = ended(database, operation_id)
-    assert (done.state, done.epoch) == (DONE, 2)
-
-
-def test_a_dead_worker_is_found_while_others_work(database: Database) -> None:
-    """Not only at the start: a process of the same host may die at any time."""
-    arguments = [sys.executable, "-c", CLAIM_AND_WAIT, database.url.render_as_string()]
-    operation_id = ask(database)
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        child.stdout.readline()
-        with working(database, World(), pace=SHORT):
-            child.kill()
-            child.wait()
-            assert ended(database, operation_id).state == DONE
-
-
-def test_who_is_dead_and_who_cannot_be_judged() -> None:
-    own = this_worker(HOST)
-    assert own != this_worker(HOST)
-    assert not is_dead(own, HOST)
-    assert not is_dead(own, "there")
-    assert not is_dead("not a worker's name", HOST)
-    host, boot, namespace, pid, started, tag = own.rsplit("/", 5)
-    assert pid == str(os.getpid())
-    assert is_dead(f"{host}/{boot}/{namespace}/{pid}/1/{tag}", HOST)
-    assert is_dead(f"{host}/00000000/{namespace}/{pid}/{started}/{tag}", HOST)
-    # A container's processes have numbers of their own.
-    assert not is_dead(f"{host}/{boot}/1/{pid}/1/{tag}", HOST)
-
-
-def test_a_host_name_may_hold_slashes() -> None:
-    assert not is_dead(this_worker("a/b"), "a/b")
+# ---- queues and takeovers -------------------------------------------------------------------
 
 
 def test_serving_other_queues_from_now_on(database: Database) -> None:
@@ -511,3 +443,26 @@ def test_serving_other_queues_from_now_on(database: Database) -> None:
     worker.stop(10)
     assert first.calls == ["a", "record a", "finish"]
     assert then.calls == ["a", "record a", "finish"] * 2
+
+
+def test_a_worker_may_take_up_again_what_it_lost_itself(database: Database) -> None:
+    """Its own renewal came too late: the old run writes nothing, the new one goes on."""
+    gate = Gate()
+    calls: list[int] = []
+
+    def b(run: ToyRun) -> None:
+        calls.append(run.operation.epoch)
+        if run.operation.epoch == 1:
+            gate(run)
+
+    world = World(hooks={"b": b})
+    with working(database, world) as worker:
+        operation_id = ask(database)
+        assert gate.entered.wait(20)
+        database.transact(lambda tx: journal.release_all_of(tx, [worker.owner]))
+        done = ended(database, operation_id)
+        gate.opened.set()
+        eventually(lambda: not worker.running, "the end of both runs")
+    assert calls == [1, 2]
+    assert (done.state, done.epoch) == (DONE, 2)
+    assert world.calls == ["a", "b", "b", "c", "finish"]

@@ -296,6 +296,19 @@ def test_growing_has_rules(idle: Application) -> None:
         services.volumes.extend(ctx, made, 6, in_use_allowed=False)
 
 
+def test_a_thick_volume_grows_as_thick(start: Start) -> None:
+    """The pool may promise twenty times what it has, but not of volumes of this type."""
+    application = start(backends={"one": {"fake_capacity_gb": 10}})
+    application.stop_worker()
+    new_type(application, "thick", provisioning__type="thick")
+    thin = put(application, create(application, 2), status="available")
+    thick = put(application, create(application, 2, volume_type="thick"), status="available")
+    services, ctx = application.services, application.ctx()
+    with pytest.raises(errors.InvalidInput, match="cannot grow where it is"):
+        services.volumes.extend(ctx, thick, 20, in_use_allowed=False)
+    services.volumes.extend(ctx, thin, 20, in_use_allowed=False)
+
+
 def test_reverting_has_rules(idle: Application) -> None:
     services, ctx = idle.services, idle.ctx()
     made = ready(idle)

@@ -149,13 +149,13 @@ def test_metadata(
         if room is snapshots:
             snapshots.insert(tx, taken)
         assert room.get(tx.connection, row_id).metadata == first
-        room.merge_metadata(tx, row_id, merged)
+        room.METADATA.merge(tx, row_id, merged)
         assert room.get(tx.connection, row_id).metadata == first | merged
-        room.replace_metadata(tx, row_id, replaced)
+        room.METADATA.replace(tx, row_id, replaced)
         assert room.get(tx.connection, row_id).metadata == replaced
         for key in replaced:
-            assert room.delete_metadata(tx, row_id, key)
-            assert not room.delete_metadata(tx, row_id, key)
+            assert room.METADATA.delete(tx, row_id, key)
+            assert not room.METADATA.delete(tx, row_id, key)
         assert room.get(tx.connection, row_id).metadata == {}
 
     shared.transact(work)
@@ -277,10 +277,10 @@ def test_types_change_and_go(database: Database) -> None:
 
     def work(tx: Transaction) -> None:
         volume_types.insert(tx, kind)
-        volume_types.set_extra_specs(tx, kind.id, {"a": "2", "b": "3"})
+        volume_types.EXTRA_SPECS.merge(tx, kind.id, {"a": "2", "b": "3"})
         assert volume_types.get(tx.connection, kind.id).extra_specs == {"a": "2", "b": "3"}
-        assert volume_types.delete_extra_spec(tx, kind.id, "a")
-        assert not volume_types.delete_extra_spec(tx, kind.id, "a")
+        assert volume_types.EXTRA_SPECS.delete(tx, kind.id, "a")
+        assert not volume_types.EXTRA_SPECS.delete(tx, kind.id, "a")
         assert volume_types.update(tx, kind.id, {"name": "silver"})
         assert volume_types.names(tx.connection)[kind.id] == "silver"
         assert not volume_types.revoke(tx, kind.id, "nobody")
