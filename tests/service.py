@@ -201,7 +201,8 @@ def free_port() -> int:
     """A port below those that the kernel hands out to outgoing connections: nobody takes it by
     chance between this look and the service's start."""
     start = 10000 + os.getpid() % 9000
-    for port in (*range(start, 20000), *range(10000, start)):
+    ports: list[int] = [*range(start, 20000), *range(10000, start)]
+    for port in ports:
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

@@ -35,7 +35,13 @@ from .conftest import OTHER_PROJECT, PROJECT, Api
 
 Environment = dict[str, Any]
 Row = dict[str, Any]
-ROUTINE = {"services": {"heartbeat_at", "updated_at"}, "pools": {"capabilities", "reported_at"}}
+# What is no state: reports of the worker, and when a row was last touched.
+ROUTINE = {
+    "services": {"heartbeat_at", "updated_at"},
+    "pools": {"capabilities", "reported_at"},
+    "volumes": {"updated_at"},
+    "attachments": {"updated_at"},
+}
 POOL = "here@one#one"
 CONNECTOR = {"initiator": "iqn.2026-11.org.example:i", "host": "h", "ip": "192.0.2.1"}
 # Nothing writes by itself, and nothing is down or full, for as long as a test may last.

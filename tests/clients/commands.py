@@ -102,9 +102,7 @@ def verb(arguments: tuple[str, ...]) -> str:
             if words:
                 break
             next(rest)
-        elif words and words[0] not in _SPACED:
-            break
-        elif words and argument not in _WORDS:
+        elif words and (words[0] not in _SPACED or argument not in _WORDS):
             break
         else:
             words.append(argument)

@@ -18,6 +18,7 @@ COUNT_SINCE = 45
 OPERATORS = ("gt", "gte", "eq", "neq", "lt", "lte")
 
 MAX_VALUES = 1000  # values of one filter; databases bound the parameters of a statement
+MAX_LIKE = 1024  # characters of an inexact filter: no column is longer; databases bound patterns
 
 
 # No table has a column of this name, so a filter under it matches nothing.
@@ -265,6 +266,8 @@ def _granted(listing: Listing, key: str, *, version: int, admin: bool, table: Fi
 def _like(name: str, kind: Kind, value: str) -> Like:
     if kind is not Kind.TEXT:
         raise faults.bad_request(f"{name} cannot be compared inexactly.")
+    if len(value) > MAX_LIKE:
+        raise faults.bad_request(f"{name} must not be longer than {MAX_LIKE} characters.")
     return Like(value)
 
 

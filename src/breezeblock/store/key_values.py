@@ -49,12 +49,15 @@ class KeyValues:
         """The condition that a resource has all pairs of a mapping; anything else matches none."""
         if not isinstance(wanted, Mapping):
             return sa.false()
+        # Told what to correlate, because the statement around may join the same table.
         pairs = [
-            sa.exists().where(
+            sa.exists()
+            .where(
                 self._owner == self._parent,
                 self._table.c.key == str(key),
                 self._table.c.value == str(value),
             )
+            .correlate(self._parent.table)
             for key, value in wanted.items()
         ]
         return sa.and_(sa.true(), *pairs)

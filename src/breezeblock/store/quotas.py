@@ -82,6 +82,34 @@ _VOLUMES = _grouped(volumes, sa.func.coalesce(volumes.c.target_size, volumes.c.s
 _SNAPSHOTS = _grouped(snapshots, snapshots.c.volume_size)
 
 
+def _totalled(table: sa.Table, size: sa.ColumnElement[int]) -> sa.Select[int, int]:
+    mine = (table.c.project_id == sa.bindparam("project_id"), table.c.consumes_quota == sa.true())
+    return sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(size), 0)).where(*mine)
+
+
+_VOLUMES_TOTAL = _totalled(volumes, sa.func.coalesce(volumes.c.target_size, volumes.c.size))
+_SNAPSHOTS_TOTAL = _totalled(snapshots, snapshots.c.volume_size)
+
+
+def totals(
+    connection: Connection, project_id: str, *, snapshot_gigabytes: bool = True
+) -> dict[str, Use]:
+    """What the project has of volumes, snapshots and gigabytes, whatever their type and state.
+
+    A third cheaper than ``usage``, for the requests that ask for no more.
+    """
+    mine = {"project_id": project_id}
+    count, gigabytes = connection.execute(_VOLUMES_TOTAL, mine).one()
+    taken, taken_gigabytes = connection.execute(_SNAPSHOTS_TOTAL, mine).one()
+    if snapshot_gigabytes:
+        gigabytes += taken_gigabytes
+    return {
+        "volumes": Use(int(count)),
+        "snapshots": Use(int(taken)),
+        "gigabytes": Use(int(gigabytes)),
+    }
+
+
 def usage(
     connection: Connection, project_id: str, *, snapshot_gigabytes: bool = True
 ) -> dict[str, Use]:
