@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,10 +26,11 @@ from breezeblock.operations.run import Run
 from breezeblock.operations.runner import Observer, unobserved
 from breezeblock.operations.states import OPEN
 from breezeblock.operations.wakeup import Hints
-from breezeblock.operations.worker import Pace, Worker
+from breezeblock.operations.worker import Pace, Surroundings, Worker
 from breezeblock.store.database import Database, Transaction
 
 QUEUE = "here@toys"
+TOYS = journal.Competence([QUEUE], ["toy"])
 HOST = "here"
 QUICK = RetryPolicy(tries=3, first_pause=0.01, longest_pause=0.05)
 
@@ -165,6 +166,7 @@ def working(
     host: str = HOST,
     pace: Pace | None = None,
     observer: Observer = unobserved,
+    surroundings: Surroundings[World] = lambda run: nullcontext(),
 ) -> Iterator[Worker[World]]:
     """A worker that serves QUEUE for the block."""
     worker: Worker[World] = Worker(
@@ -174,6 +176,7 @@ def working(
         hints=hints or Hints(),
         pace=pace or Pace(longest_poll=0.05),
         observer=observer,
+        surroundings=surroundings,
     )
     worker.serve({QUEUE: world})
     worker.start()

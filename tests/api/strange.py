@@ -14,16 +14,18 @@ from breezeblock.api.schemas.types import UUID
 from .watched import CONNECTOR, identity
 
 Strategy = st.SearchStrategy[Any]
+# The lists below are rows of words, which are not to be spread out one a line.
+# fmt: off
 IDS = [identity(name) for name in ("free", "used", "taken", "snapshot", "attached", "nothing")]
 _LONG_HEX = "0x" + "f" * 5000
 
 TEXTS: Strategy = st.one_of(
     st.text(max_size=20),
     st.sampled_from(
-        ["", " ", "\0", "a\0b", "\ud800", "\udfff\ud800", "\u202e", "\uffff", "🧱", "é", "a\nb"]
-        + ["x" * 256, "x" * 1100, "x" * 70000, "None", "null", "true", "0", "-1", "١٢", "1e400"]
-        + ["..", "../..", "%s%n{0}", "{id}", "'; DROP TABLE volumes; --", '"', "\\", "<a>", "k"]
-        + [*IDS, IDS[0].upper(), IDS[0].replace("-", ""), "here@one", "here@one#one", "default"]
+        ["", " ", "\0", "a\0b", "\ud800", "\udfff\ud800", "\u202e", "\uffff", "🧱", "é", "a\nb",
+         "x" * 256, "x" * 1100, "x" * 70000, "None", "null", "true", "0", "-1", "١٢", "1e400",
+         "..", "../..", "%s%n{0}", "{id}", "'; DROP TABLE volumes; --", '"', "\\", "<a>", "k",
+         *IDS, IDS[0].upper(), IDS[0].replace("-", ""), "here@one", "here@one#one", "default"]
     ),
 )
 NUMBERS: Strategy = st.one_of(
@@ -52,26 +54,26 @@ BYTES: Strategy = st.one_of(
     VALUES.map(encoded),
     st.binary(max_size=60),
     st.sampled_from(
-        [b"", b"{", b"null", b"[]", b"{}", b"1e400", b'{"volume": {"size": 1e400}}', b"\xff\xfe"]
-        + [b"[" * 5000 + b"]" * 5000, b'{"a":' * 63 + b"1" + b"}" * 63, b'{"a":' * 70 + b"1"]
-        + [b'{"volume": {"size": 1}, "volume": null}', b'{"volume": {"size": 1, "size": "x"}}']
-        + [b"\xef\xbb\xbf{}", "{}".encode("utf-16"), b" " * 114689, b"[" + b"1," * 50000 + b"1]"]
-        + [b'{"os-extend": {"new_size": 9}, "os-reserve": {}}', b'{"\\ud800": 1}', b'{"": {}}']
-        + [b'"' + b"x" * 114000 + b'"', b"NaN", b"-Infinity", b"<xml/>", b"a=b&c=d", b"\0"]
+        [b"", b"{", b"null", b"[]", b"{}", b"1e400", b'{"volume": {"size": 1e400}}', b"\xff\xfe",
+         b"[" * 5000 + b"]" * 5000, b'{"a":' * 63 + b"1" + b"}" * 63, b'{"a":' * 70 + b"1",
+         b'{"volume": {"size": 1}, "volume": null}', b'{"volume": {"size": 1, "size": "x"}}',
+         b"\xef\xbb\xbf{}", "{}".encode("utf-16"), b" " * 114689, b"[" + b"1," * 50000 + b"1]",
+         b'{"os-extend": {"new_size": 9}, "os-reserve": {}}', b'{"\\ud800": 1}', b'{"": {}}',
+         b'"' + b"x" * 114000 + b'"', b"NaN", b"-Infinity", b"<xml/>", b"a=b&c=d", b"\0"]
     ),
 )
 CONTENT_TYPES = st.sampled_from(
-    ["application/json", "application/json", "application/json; charset=utf-16", "", "text/plain"]
-    + ["application/xml", "multipart/form-data", "application/x-www-form-urlencoded", "é", ";", "/"]
-    + ["application/vnd.openstack.volume+json", "application/json" * 100]
+    ["application/json", "application/json", "application/json; charset=utf-16", "", "text/plain",
+     "application/xml", "multipart/form-data", "application/x-www-form-urlencoded", "é", ";", "/",
+     "application/vnd.openstack.volume+json", "application/json" * 100]
 )
 VERSIONS = st.one_of(
     st.integers(0, 71).map(lambda minor: f"volume 3.{minor}"),
-    st.text(st.characters(max_codepoint=255, exclude_categories=("Cc",)), max_size=20),
+    st.text(st.characters(max_codepoint=255, exclude_categories=["Cc"]), max_size=20),
     st.sampled_from(
-        ["volume latest", "volume 3.72", "volume 4.0", "volume 2.0", "volume", "", "volume 3"]
-        + ["volume 3." + "9" * 5000, "compute 2.1, volume 3.5", "volume 3.5, volume 3.9", "," * 999]
-        + ["volume 3.\xb2", "volume 3.-1", "volume +3.1", "volume 03.1", "volume 3.1.1", "\xa0"]
+        ["volume latest", "volume 3.72", "volume 4.0", "volume 2.0", "volume", "", "volume 3",
+         "volume 3." + "9" * 5000, "compute 2.1, volume 3.5", "volume 3.5, volume 3.9", "," * 999,
+         "volume 3.\xb2", "volume 3.-1", "volume +3.1", "volume 03.1", "volume 3.1.1", "\xa0"]
     ),
 )
 # Headers besides the version's and the token's.
@@ -95,6 +97,8 @@ HEADERS = st.fixed_dictionaries(
     },
 )
 
+# fmt: on
+
 
 def percent(text: str) -> str:
     """Percent-encoded; lone surrogates as the bytes that they would be."""
@@ -109,19 +113,23 @@ PATH_IDS = st.one_of(
 
 # ---- queries ------------------------------------------------------------------------------------
 
-LITERALS = (
-    ["['\\ud800']", f"[{_LONG_HEX}]", f"{{'k': {_LONG_HEX}}}", f"{{{_LONG_HEX}: 1}}", "'\\0'"]
-    + ["{'k': 'v'}", "{1: 2}", "{'\\udfff': ''}", "{'k': '\\0'}", "{}", "{1", "{[]: 1}", "{None: 1}"]
-    + ["[" * 300, "(" * 99 + ")" * 99, "[" + "-" * 9000 + "1]", "[1e999, None]", "(1,)", "[]"]
-    + ["['a', 'b', {}]", "['a'" + ", 'a'" * 1500 + "]", "[" + "1+" * 2000 + "1]", '"a"', "{'a'}"]
-    + ["None", "[1j, b'x', ...]", "'" + "x" * 70000 + "'", "9" * 30, "9" * 5000, "-0", "٣", "0x1"]
-    + ["gt:2020-01-01", "gte:0001-01-01T00:00:00+23:59", "lt:9999-12-31T23:59:59-23:59", "neq:x"]
-    + ["gt:", ":", "gt:2020-01-01,lt:2030-01-01T00:00:00Z", "2020-01-01", "2020-W01-1", "eq:∞"]
-    + ["name:asc,created_at", "size:desc,id:asc", "name:sideways", ",,", ":", "id,id,id", "-id"]
-    + ["created_at,updated_at,display_name,bootable,host", "progress,step", "metadata", "seq"]
-    + ["%", "_", "a%_\\", "\\", "1", "0", "yes", "TRUE", "maybe", "2147483648", "size", "asc"]
+# fmt: off
+LITERALS = [
+    "['\\ud800']", f"[{_LONG_HEX}]", f"{{'k': {_LONG_HEX}}}", f"{{{_LONG_HEX}: 1}}", "'\\0'",
+     "{'k': 'v'}", "{1: 2}", "{'\\udfff': ''}", "{'k': '\\0'}", "{}", "{1", "{[]: 1}", "{None: 1}",
+     "[" * 300, "(" * 99 + ")" * 99, "[" + "-" * 9000 + "1]", "[1e999, None]", "(1,)", "[]",
+     "['a', 'b', {}]", "['a'" + ", 'a'" * 1500 + "]", "[" + "1+" * 2000 + "1]", '"a"', "{'a'}",
+     "None", "[1j, b'x', ...]", "'" + "x" * 70000 + "'", "9" * 30, "9" * 5000, "-0", "٣", "0x1",
+     "gt:2020-01-01", "gte:0001-01-01T00:00:00+23:59", "lt:9999-12-31T23:59:59-23:59", "neq:x",
+     "gt:", ":", "gt:2020-01-01,lt:2030-01-01T00:00:00Z", "2020-01-01", "2020-W01-1", "eq:∞",
+     "name:asc,created_at", "size:desc,id:asc", "name:sideways", ",,", ":", "id,id,id", "-id",
+     "created_at,updated_at,display_name,bootable,host", "progress,step", "metadata", "seq",
+     "%", "_", "a%_\\", "\\", "1", "0", "yes", "TRUE", "maybe", "2147483648", "size", "asc",
+]
+# fmt: on
+QUERY_VALUES = st.one_of(
+    st.sampled_from(LITERALS), st.sampled_from(LITERALS), TEXTS, st.sampled_from(IDS)
 )
-QUERY_VALUES = st.one_of(st.sampled_from(LITERALS), st.sampled_from(LITERALS), TEXTS, st.sampled_from(IDS))
 NAMES = (
     *("limit", "offset", "marker", "sort", "sort_key", "sort_dir", "all_tenants", "with_count"),
     *("name", "name~", "status~", "metadata", "metadata~", "id", "project_id", "size", "size~"),
@@ -148,6 +156,12 @@ QUERIES = st.one_of(
 
 _KEYS = st.one_of(st.sampled_from(["k", "a", "capabilities:x", "readonly", "volumes"]), TEXTS)
 
+_SCALARS: Mapping[str, Strategy] = {
+    "string": st.one_of(TEXTS, st.sampled_from([*IDS, "public", "rw", "available", "a", "2"])),
+    "integer": st.one_of(st.integers(-2, 12), NUMBERS),
+    "null": st.none(),
+}
+
 
 def near(schema: Mapping[str, Any]) -> Strategy:
     """Values that the schema accepts or nearly does: mostly right in their form."""
@@ -163,20 +177,13 @@ def _shaped(schema: Mapping[str, Any]) -> Strategy:
         return st.one_of([_shaped({**schema, "type": kind}) for kind in kinds])
     if kinds is None and "anyOf" in schema:
         return st.one_of([_shaped(option) for option in schema["anyOf"]])
-    match kinds:
-        case "object":
-            return _objects(schema)
-        case "array":
-            return st.lists(near(schema.get("items", {})), max_size=3)
-        case "string" if schema.get("pattern") == UUID["pattern"]:
-            return st.sampled_from(IDS)
-        case "string":
-            return st.one_of(TEXTS, st.sampled_from([*IDS, "public", "rw", "available", "a", "2"]))
-        case "integer":
-            return st.one_of(st.integers(-2, 12), NUMBERS)
-        case "null":
-            return st.none()
-    return VALUES
+    if kinds == "object":
+        return _objects(schema)
+    if kinds == "array":
+        return st.lists(near(schema.get("items", {})), max_size=3)
+    if kinds == "string" and schema.get("pattern") == UUID["pattern"]:
+        return st.sampled_from(IDS)
+    return _SCALARS.get(str(kinds), VALUES)
 
 
 def _objects(schema: Mapping[str, Any]) -> Strategy:

@@ -12,7 +12,6 @@ import io
 import json
 import logging
 import sqlite3
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -164,6 +163,11 @@ class Watched:
         except AssertionError as error:
             raise AssertionError(f"{described(environment)}\n{answer}\n{error}") from None
         return [body]
+
+    def split(self) -> str:
+        """How many requests were sent, in all and in each part."""
+        parts = [f"{n} {part} ({self.accepted[part]} accepted)" for part, n in self.sent.items()]
+        return f"{self.sent.total()} requests: {', '.join(parts)}"
 
     def _judge(self, method: str, answer: Answer) -> None:
         found, self.records.found = self.records.found, []
@@ -349,8 +353,3 @@ def watched(application: Application) -> Iterator[Watched]:
     finally:
         root.removeHandler(service.records)
         service.store.close()
-        split = ", ".join(
-            f"{count} {part} ({service.accepted[part]} accepted)"
-            for part, count in service.sent.items()
-        )
-        print(f"\n{service.sent.total()} requests: {split}", file=sys.stderr)

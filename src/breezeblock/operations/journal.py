@@ -109,6 +109,7 @@ _CLAIMABLE = (
     .where(
         operations.c.state.in_(OPEN),
         operations.c.queue.in_(sa.bindparam("queues", expanding=True)),
+        operations.c.kind.in_(sa.bindparam("kinds", expanding=True)),
         operations.c.not_before <= sa.bindparam("now"),
         sa.or_(operations.c.owner.is_(None), operations.c.lease_until < sa.bindparam("now")),
         sa.not_(_BLOCKED),
@@ -134,20 +135,36 @@ _CLAIM = (
 )
 
 
-def claimable(connection: Connection, queues: Sequence[str], limit: int) -> Sequence[AnyRow]:
+@dataclass(frozen=True, slots=True)
+class Competence:
+    """What a worker can take: the queues it serves and the kinds it has definitions of.
+
+    A kind that it does not know belongs to a worker of another version.
+    """
+
+    queues: Sequence[str]
+    kinds: Sequence[str]
+
+
+def claimable(connection: Connection, competence: Competence, limit: int) -> Sequence[AnyRow]:
     """(seq, epoch, state) of operations that are free to be claimed, the oldest first."""
-    if not queues or limit <= 0:
+    if not competence.queues or limit <= 0:
         return []
-    parameters = {"queues": list(queues), "now": time.time(), "limit": limit}
+    parameters = {
+        "queues": list(competence.queues),
+        "kinds": list(competence.kinds),
+        "now": time.time(),
+        "limit": limit,
+    }
     return connection.execute(_CLAIMABLE, parameters).all()
 
 
 def claim(
-    tx: Transaction, queues: Sequence[str], owner: str, lease: float, limit: int
+    tx: Transaction, competence: Competence, owner: str, lease: float, limit: int
 ) -> list[Operation]:
     """Take up to ``limit`` free operations for ``lease`` seconds."""
     claimed = []
-    for row in claimable(tx.connection, queues, limit):
+    for row in claimable(tx.connection, competence, limit):
         result = tx.execute(
             _CLAIM,
             {

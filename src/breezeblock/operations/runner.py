@@ -66,6 +66,8 @@ class Runner(Generic[Env]):
         self._definition = definition
         self._run = run
         self._observer = observer
+        # Tries are counted for each step.
+        self._finished_a_step = False
 
     def carry_on(self) -> None:
         """Do what is left to do.  Raises LeaseLost when another worker has taken over."""
@@ -107,13 +109,14 @@ class Runner(Generic[Env]):
         run.remember(results)
 
         def work(tx: Transaction) -> None:
-            journal.write(tx, run.operation, results=results, step=step.name)
+            journal.write(tx, run.operation, results=results, step=step.name, attempts=0)
             if step.record is not None:
                 step.record(run, tx, result)
             if last:
                 self._finish(tx)
 
         run.database.transact(work)
+        self._finished_a_step = True
 
     def _finish(self, tx: Transaction) -> None:
         self._definition.finish(self._run, tx)
@@ -123,7 +126,7 @@ class Runner(Generic[Env]):
 
     def _failed(self, error: Exception) -> None:
         run, policy = self._run, self._definition.retry
-        attempts = run.operation.attempts + 1
+        attempts = (0 if self._finished_a_step else run.operation.attempts) + 1
         if getattr(error, "transient", False) and attempts < policy.tries:
             LOG.warning("%s will be tried again: %s", self._name, error)
             pause = policy.pause(attempts)

@@ -61,6 +61,7 @@ class Worker(Generic[Env]):
         self.owner = this_worker(host)
         self._database = database
         self._definitions = definitions
+        self._kinds = [definition.kind for definition in definitions]
         self._host = host
         self._hints = hints
         self._pace = pace
@@ -133,15 +134,15 @@ class Worker(Generic[Env]):
         with self._guard:
             queues = dict(self._queues)
             free = self._pace.threads - len(self._running)
-        names = list(queues)
+        competence = journal.Competence(list(queues), self._kinds)
         # Looking first keeps an idle worker from ever taking the database's write lock.
         with self._database.read() as connection:
-            if not journal.claimable(connection, names, free):
+            if not journal.claimable(connection, competence, free):
                 return []
         # Taken before the claim, so that the lease ends here before it ends in the journal.
         deadline = time.monotonic() + self._lease
         operations = self._database.transact(
-            lambda tx: journal.claim(tx, names, self.owner, self._lease, free)
+            lambda tx: journal.claim(tx, competence, self.owner, self._lease, free)
         )
         return [
             Run(

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from tests.toys import QUEUE, Gate, ToyRun, World, ask, ended, look, working
+from tests.toys import QUEUE, TOYS, Gate, ToyRun, World, ask, ended, look, working
 
 from breezeblock.domain.errors import OperationNotFound, OperationTimeout
 from breezeblock.domain.listing import ListQuery
@@ -26,7 +26,7 @@ GIB = 1024**3
 
 
 def claimed(database: Database) -> Operation:
-    (operation,) = database.transact(lambda tx: journal.claim(tx, [QUEUE], "w", 30, 1))
+    (operation,) = database.transact(lambda tx: journal.claim(tx, TOYS, "w", 30, 1))
     return operation
 
 

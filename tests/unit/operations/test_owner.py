@@ -24,7 +24,8 @@ from breezeblock.store.database import Database
 
 owner = this_worker("here")
 database = Database(sys.argv[1], synchronous=False)
-claimed = database.transact(lambda tx: journal.claim(tx, ["here@toys"], owner, 3600, 10))
+toys = journal.Competence(["here@toys"], ["toy"])
+claimed = database.transact(lambda tx: journal.claim(tx, toys, owner, 3600, 10))
 print(owner, len(claimed), flush=True)
 time.sleep(3600)
 """

@@ -6,6 +6,7 @@ import pytest
 from tests.toys import (
     QUEUE,
     THREE,
+    TOYS,
     Final,
     Gate,
     Passing,
@@ -86,7 +87,7 @@ def test_the_reason_of_a_retry_can_be_seen(database: Database) -> None:
         operation_id = ask(database)
         assert gate.entered.wait(20)
         found = look(database, operation_id)
-        assert (found.step, found.error, found.attempts) == ("a", "Not now.", 1)
+        assert (found.step, found.error, found.attempts) == ("a", "Not now.", 0)
         gate.opened.set()
         ended(database, operation_id)
 
@@ -181,7 +182,7 @@ def test_what_kills_its_workers_is_given_up(database: Database) -> None:
     """Claimed and never ended, again and again: as by a worker that dies each time."""
     operation_id = ask(database)
     for _ in range(runner.MAX_CLAIMS):
-        database.transact(lambda tx: journal.claim(tx, [QUEUE], "nobody", -1, 1))
+        database.transact(lambda tx: journal.claim(tx, TOYS, "nobody", -1, 1))
     world = World()
     with working(database, world):
         failed = ended(database, operation_id)

@@ -17,6 +17,7 @@ from tests.toys import (
     HOST,
     QUEUE,
     THREE,
+    TOYS,
     Final,
     Gate,
     ToyRun,
@@ -47,7 +48,7 @@ SLEEPY = Pace(longest_poll=30)
 
 
 def claim(database: Database, owner: str = "w", limit: int = 10) -> list[Operation]:
-    return database.transact(lambda tx: journal.claim(tx, [QUEUE], owner, 30, limit))
+    return database.transact(lambda tx: journal.claim(tx, TOYS, owner, 30, limit))
 
 
 @contextmanager
@@ -77,7 +78,12 @@ def test_only_served_queues_and_due_operations_are_claimed(database: Database) -
     database.transact(lambda tx: journal.release(tx, operation, state=QUEUED, pause=60))
     assert claim(database) == []
     assert look(database, later).owner is None
-    assert database.transact(lambda tx: journal.claim(tx, [], "w", 30, 10)) == []
+    assert (
+        database.transact(
+            lambda tx: journal.claim(tx, journal.Competence([], ["toy"]), "w", 30, 10)
+        )
+        == []
+    )
 
 
 def finish(database: Database, operation: Operation) -> None:
@@ -232,13 +238,30 @@ def test_a_long_step_keeps_its_lease(database: Database) -> None:
 def test_what_broke_off_is_taken_up_although_its_worker_is_busy(database: Database) -> None:
     gate = Gate()
     world = World(hooks={"a": gate})
-    with working(database, world, pace=SHORT):
+    broken: list[str] = []
+
+    @contextmanager
+    def breaking_once(run: ToyRun) -> Iterator[None]:
+        """What is around a run fails: not even its failure can be journaled."""
+        if run.operation.resource_id == "fragile" and not broken:
+            broken.append(run.operation.id)
+            raise RuntimeError("out of order")
+        yield
+
+    with working(database, world, pace=SHORT, surroundings=breaking_once):
         ask(database)
         assert gate.entered.wait(20)
-        # Of a kind that this worker does not know: it cannot even be journaled as failed.
-        strange = ask(database, kind="unknown")
-        eventually(lambda: look(database, strange).epoch >= 2, "another try")
+        fragile = ask(database, resource_id="fragile")
+        eventually(lambda: look(database, fragile).epoch >= 2, "another try")
         gate.opened.set()
+        assert ended(database, fragile).state == DONE
+
+
+def test_a_kind_of_another_version_is_left_to_its_workers(database: Database) -> None:
+    with working(database, World(), pace=SHORT):
+        strange = ask(database, kind="unknown")
+        ended(database, ask(database))
+        assert (look(database, strange).state, look(database, strange).epoch) == (QUEUED, 0)
 
 
 def run_of(database: Database, operation: Operation, world: World, lease: float = 30) -> ToyRun:
@@ -294,7 +317,7 @@ def test_a_worker_notices_that_it_lost_its_lease(database: Database) -> None:
         # What a stopped process does not do: renew.
         database.transact(lambda tx: journal.release_all_of(tx, [worker.owner]))
         taken = eventually(
-            lambda: other.transact(lambda tx: journal.claim(tx, [QUEUE], "thief", 30, 1)), "a claim"
+            lambda: other.transact(lambda tx: journal.claim(tx, TOYS, "thief", 30, 1)), "a claim"
         )
         gate.opened.set()
         eventually(lambda: not worker.running, "the first worker's end")

@@ -140,7 +140,7 @@ def test_one_row_is_found_by_its_key(filled: Database, project: str | None) -> N
 
 def test_an_idle_worker_looks_through_open_operations_only(filled: Database) -> None:
     with filled.read() as connection, statements(filled) as seen:
-        found = journal.claimable(connection, ["q"], 8)
+        found = journal.claimable(connection, journal.Competence(["q"], ["k"]), 8)
     assert len(found) == 8
     (statement,) = seen
     lines = plan(filled, statement)
