@@ -12,17 +12,10 @@ from tests.application import caller, eventually
 
 from breezeblock.domain.errors import BreezeblockError
 from breezeblock.operations import journal
-from breezeblock.operations.definition import (
-    Again,
-    Definition,
-    Definitions,
-    Failure,
-    Result,
-    RetryPolicy,
-    Step,
-)
+from breezeblock.operations.definition import Again, Definition, Definitions, RetryPolicy, Step
+from breezeblock.operations.failure import Failure
 from breezeblock.operations.record import Operation
-from breezeblock.operations.run import Run
+from breezeblock.operations.run import Result, Run
 from breezeblock.operations.runner import Observer, unobserved
 from breezeblock.operations.states import OPEN
 from breezeblock.operations.wakeup import Hints

@@ -116,7 +116,9 @@ class Api:
 def resting(start: Start) -> Application:
     """The whole application on a real store, with a backend that reports but no worker: what is
     asked for is queued, and rows stay as tests put them."""
-    application = start({"DEFAULT": QUOTAS}, worker=False)
+    # Nobody carries operations out: what waits for one shall not wait long.
+    options = {**QUOTAS, "rpc_response_timeout": 1}
+    application = start({"DEFAULT": options}, worker=False)
 
     def backend(tx: Transaction) -> None:
         services.register(tx, HOST, "cinder-volume", "nova")

@@ -16,7 +16,7 @@ from .watched import CONNECTOR, identity
 Strategy = st.SearchStrategy[Any]
 # The lists below are rows of words, which are not to be spread out one a line.
 # fmt: off
-IDS = [identity(name) for name in ("free", "used", "taken", "snapshot", "attached", "nothing")]
+IDS = [identity(name) for name in ("free", "free", "free", "used", "taken", "snapshot", "attached", "nothing")]
 _LONG_HEX = "0x" + "f" * 5000
 
 TEXTS: Strategy = st.one_of(

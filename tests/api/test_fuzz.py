@@ -224,7 +224,7 @@ def test_bodies_that_are_nearly_right(service: Watched, route: Route) -> None:
     known = service.ids.get(_kind(route.path), ("",))
     wrapped = [(max(one.since, route.since), one) for one in route.bodies]
 
-    @examples(80)
+    @examples(120)
     @given(data=st.data(), identity=st.sampled_from(known))
     def ask(data: st.DataObject, identity: str) -> None:
         version, schema = data.draw(st.sampled_from(wrapped))

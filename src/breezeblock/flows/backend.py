@@ -10,8 +10,8 @@ from breezeblock.domain.context import RequestContext
 from breezeblock.domain.resources import Snapshot, Volume
 from breezeblock.domain.user_messages import Text
 from breezeblock.drivers.interface import RevertToSnapshot, VolumeDriver
-from breezeblock.operations.definition import Failure, Result
-from breezeblock.operations.run import Run
+from breezeblock.operations.failure import Failure
+from breezeblock.operations.run import Result, Run
 from breezeblock.scheduling.placement import Scheduler
 from breezeblock.store import events, messages, snapshots, volumes
 from breezeblock.store.database import Transaction

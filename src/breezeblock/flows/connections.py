@@ -21,7 +21,9 @@ from breezeblock.flows.backend import (
     tell_user,
     volume_of,
 )
-from breezeblock.operations.definition import Definition, Failure, Result, RetryPolicy, Step
+from breezeblock.operations.definition import Definition, RetryPolicy, Step
+from breezeblock.operations.failure import Failure
+from breezeblock.operations.run import Result
 from breezeblock.store import attachments, volumes
 from breezeblock.store.clock import now
 from breezeblock.store.database import Transaction

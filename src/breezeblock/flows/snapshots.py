@@ -12,7 +12,9 @@ from breezeblock.flows.backend import (
     snapshot_of,
     tell_user,
 )
-from breezeblock.operations.definition import Definition, Failure, Result, Step
+from breezeblock.operations.definition import Definition, Step
+from breezeblock.operations.failure import Failure
+from breezeblock.operations.run import Result
 from breezeblock.store import snapshots
 from breezeblock.store.database import Transaction
 

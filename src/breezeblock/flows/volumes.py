@@ -21,7 +21,9 @@ from breezeblock.flows.backend import (
     tell_user,
     volume_of,
 )
-from breezeblock.operations.definition import Again, Definition, Failure, Result, Step
+from breezeblock.operations.definition import Again, Definition, Step
+from breezeblock.operations.failure import Failure
+from breezeblock.operations.run import Result
 from breezeblock.scheduling.request import PlacementRequest
 from breezeblock.store import attachments, pools, snapshots, volumes
 from breezeblock.store.clock import now

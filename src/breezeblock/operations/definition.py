@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic
 
+from breezeblock.operations.failure import Failure
+from breezeblock.operations.run import Env, Result, Run
 from breezeblock.store.database import Transaction
-
-if TYPE_CHECKING:
-    from breezeblock.operations.run import Run
-
-Env = TypeVar("Env")
-Result = Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +44,6 @@ class Step(Generic[Env]):
     do: Callable[[Run[Env]], Result]
     undo: Callable[[Run[Env]], None] | None = None
     record: Callable[[Run[Env], Transaction, Result], None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an operation is given up, in a form that survives the worker that saw the error.
-
-    ``kind`` is the error's symbol (``BreezeblockError.symbol``), or the class name of any other
-    exception.
-    """
-
-    kind: str
-    message: str
-
-    @classmethod
-    def of(cls, error: Exception) -> Failure:
-        return cls(
-            getattr(error, "symbol", type(error).__name__), str(error) or type(error).__name__
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,15 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy.engine import Connection
 
 from breezeblock.operations import journal
-from breezeblock.operations.definition import Env, Failure, Result
 from breezeblock.operations.errors import HandOver, LeaseLost
+from breezeblock.operations.failure import Failure
 from breezeblock.operations.record import Operation
 from breezeblock.store.database import Database, Transaction
 
+Env = TypeVar("Env")
 Returned = TypeVar("Returned")
+Result = Mapping[str, Any] | None
+"""What a step returns: JSON, or nothing."""
 
 PROGRESS_INTERVAL_SECONDS = 0.5
 

@@ -12,9 +12,10 @@ from enum import Enum
 from typing import Generic
 
 from breezeblock.operations import journal
-from breezeblock.operations.definition import Definition, Env, Failure, Result, Step
+from breezeblock.operations.definition import Definition, Step
 from breezeblock.operations.errors import HandOver, LeaseLost, WorkerDied
-from breezeblock.operations.run import Run
+from breezeblock.operations.failure import Failure
+from breezeblock.operations.run import Env, Result, Run
 from breezeblock.operations.states import OPERATION, QUEUED, UNDOING
 from breezeblock.store.database import Transaction
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Generic
 
 from breezeblock.operations import journal
-from breezeblock.operations.definition import Definitions, Env
+from breezeblock.operations.definition import Definitions
 from breezeblock.operations.errors import HandOver, LeaseLost
 from breezeblock.operations.owner import is_dead, this_worker
 from breezeblock.operations.record import Operation
-from breezeblock.operations.run import Run
+from breezeblock.operations.run import Env, Run
 from breezeblock.operations.runner import Observer, Runner, unobserved
 from breezeblock.operations.wakeup import Hints
 from breezeblock.store.database import Database

@@ -21,8 +21,9 @@ from tests.toys import (
 )
 
 from breezeblock.operations import journal, runner
-from breezeblock.operations.definition import Again, Definitions, Failure, RetryPolicy
+from breezeblock.operations.definition import Again, Definitions, RetryPolicy
 from breezeblock.operations.errors import LeaseLost
+from breezeblock.operations.failure import Failure
 from breezeblock.operations.runner import Point, points
 from breezeblock.operations.states import DONE, FAILED, UNDOING
 from breezeblock.operations.worker import Pace

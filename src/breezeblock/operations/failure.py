@@ -1,0 +1,23 @@
+"""Why an operation is given up, in a form that survives the worker that saw the error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an operation is given up, in a form that survives the worker that saw the error.
+
+    ``kind`` is the error's symbol (``BreezeblockError.symbol``), or the class name of any other
+    exception.
+    """
+
+    kind: str
+    message: str
+
+    @classmethod
+    def of(cls, error: Exception) -> Failure:
+        return cls(
+            getattr(error, "symbol", type(error).__name__), str(error) or type(error).__name__
+        )
