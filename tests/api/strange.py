@@ -16,7 +16,7 @@ from .watched import CONNECTOR, identity
 Strategy = st.SearchStrategy[Any]
 # The lists below are rows of words, which are not to be spread out one a line.
 # fmt: off
-IDS = [identity(name) for name in ("free", "free", "free", "used", "taken", "snapshot", "attached", "nothing")]
+IDS = [identity(name) for name in ("free", "used", "taken", "snapshot", "attached", "nothing")]
 _LONG_HEX = "0x" + "f" * 5000
 
 TEXTS: Strategy = st.one_of(
@@ -163,10 +163,26 @@ _SCALARS: Mapping[str, Strategy] = {
 }
 
 
-def near(schema: Mapping[str, Any]) -> Strategy:
-    """Values that the schema accepts or nearly does: mostly right in their form."""
-    right = _shaped(schema)
-    return st.one_of(right, right, right, right, VALUES)
+@st.composite
+def near(draw: st.DrawFn, schema: Mapping[str, Any]) -> Any:
+    """Values of the form that the schema asks for, every other one spoilt in one place."""
+    value = draw(_shaped(schema))
+    return _spoilt(draw, value) if draw(st.booleans()) else value
+
+
+def _spoilt(draw: st.DrawFn, value: Any) -> Any:
+    if not isinstance(value, dict) or not value or not draw(st.integers(0, 3)):
+        return draw(VALUES)
+    changed = dict(value)
+    name = draw(st.sampled_from(sorted(value)))
+    match draw(st.integers(0, 7)):
+        case 0:
+            del changed[name]
+        case 1:
+            changed[draw(TEXTS)] = changed.pop(name)
+        case _:
+            changed[name] = _spoilt(draw, value[name])
+    return changed
 
 
 def _shaped(schema: Mapping[str, Any]) -> Strategy:
@@ -180,9 +196,9 @@ def _shaped(schema: Mapping[str, Any]) -> Strategy:
     if kinds == "object":
         return _objects(schema)
     if kinds == "array":
-        return st.lists(near(schema.get("items", {})), max_size=3)
+        return st.lists(_shaped(schema.get("items", {})), max_size=3)
     if kinds == "string" and schema.get("pattern") == UUID["pattern"]:
-        return st.sampled_from(IDS)
+        return st.sampled_from([IDS[0], IDS[0], *IDS])
     return _SCALARS.get(str(kinds), VALUES)
 
 
@@ -194,9 +210,9 @@ def _objects(schema: Mapping[str, Any]) -> Strategy:
             return st.one_of(
                 st.just(CONNECTOR), st.dictionaries(st.text(max_size=8), VALUES, max_size=3)
             )
-        return st.dictionaries(_KEYS, near(patterns[0]), max_size=3)
+        return st.dictionaries(_KEYS, _shaped(patterns[0]), max_size=3)
     required = schema.get("required", ())
     return st.fixed_dictionaries(
-        {name: near(properties[name]) for name in required},
-        optional={name: near(one) for name, one in properties.items() if name not in required},
+        {name: _shaped(properties[name]) for name in required},
+        optional={name: _shaped(one) for name, one in properties.items() if name not in required},
     )

@@ -23,6 +23,9 @@ def volume(api: BlockStorage) -> Iterator[dict[str, Any]]:
     """A volume of 1 GiB that goes with all its snapshots."""
     created = api.create("volume", size=1, name="of-others")
     yield api.wait("volume", created["id"], "available")
+    for left in api.request("GET", "/attachments")["attachments"]:
+        api.delete("attachment", left["id"])
+    api.wait("volume", created["id"], "available")
     api.request("DELETE", f"/volumes/{created['id']}?cascade=true")
     api.wait_gone("volume", created["id"])
 

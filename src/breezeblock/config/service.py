@@ -84,9 +84,10 @@ OWN_OPTIONS: list[cfg.Opt] = [
     ),
     cfg.IntOpt(
         "api_threads",
-        default=8,
+        default=32,
         min=1,
-        help="Requests that one API process answers at the same time.",
+        help="Requests that one API process answers at the same time. Those that wait for a "
+        "backend (attach, terminate) hold one each.",
     ),
     cfg.IntOpt(
         "worker_threads",
@@ -103,7 +104,7 @@ OWN_OPTIONS: list[cfg.Opt] = [
     ),
     cfg.FloatOpt(
         "operation_poll_interval",
-        default=2.0,
+        default=0.5,
         min=0.01,
         help="Longest time, seconds, between two looks for new operations when no hint comes.",
     ),
