@@ -31,7 +31,7 @@ def memory(seconds: int) -> list[Row]:
             volume = asyncio.run(create_volume(running))
             wrk(running, f"/v3/volumes/{volume}", connections=32, seconds=seconds)
             asyncio.run(_many(running))
-            wrk(running, "/v3/volumes/detail", connections=32, seconds=seconds)
+            wrk(running, "/v3/volumes/detail?limit=50", connections=32, seconds=seconds)
         target = proportional_memory(_tgtd(running.state_path))
     raw = _size_of(_LIBRARIES)
     aim = f"<= {MEMORY_AIM // MIB} MiB"

@@ -62,7 +62,15 @@ def wrk(service: Service, path: str, *, connections: int, seconds: int) -> Throu
         script.flush()
         done = subprocess.run(
             [
-                *(program, "--latency", "-t1", f"-c{connections}", f"-d{seconds}s"),
+                *(
+                    program,
+                    "--latency",
+                    "--timeout",
+                    "10s",
+                    "-t1",
+                    f"-c{connections}",
+                    f"-d{seconds}s",
+                ),
                 *("-s", script.name, f"{service.url}{path}"),
             ],
             check=True,

@@ -204,7 +204,7 @@ def _shaped(schema: Mapping[str, Any]) -> Strategy:
 
 def _objects(schema: Mapping[str, Any]) -> Strategy:
     properties = schema.get("properties", {})
-    if not properties:
+    if not properties or "initiator" in properties:
         patterns = list(schema.get("patternProperties", {}).values())
         if not patterns:
             return st.one_of(

@@ -129,7 +129,7 @@ def test_what_the_document_describes(service: Watched, version: str) -> None:
     for operation in operations:
         cases = [operation.as_strategy(generation_mode=mode) for mode in GenerationMode]
 
-        @examples(40)
+        @examples(30)
         @given(case=st.one_of(cases), pick=st.integers(0, 11))
         def ask(case: Case[Any], pick: int) -> None:
             if pick:

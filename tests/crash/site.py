@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from tests.application import PROJECT, caller, eventually
-from tests.crash.worker_process import ARMED, REACHED, Trap, WorkerProcess
+from tests.crash.worker_process import ARMED, REACHED, RELEASED, Trap, WorkerProcess
 from tests.tgtd import free_port
 
 from breezeblock.cli.assembly import Process, assemble
@@ -109,6 +110,30 @@ class Site:
     def disarm(self) -> None:
         with suppress(FileNotFoundError):
             (self.directory / ARMED).unlink()
+
+    def pause(self, worker: WorkerProcess) -> None:
+        """Pause a worker in its trap, at a moment at which it does not hold SQLite's write lock:
+        nobody could write to that file then, however long the pause."""
+        eventually(lambda: self.trap_sprang, "the worker's trap")
+        while True:
+            worker.pause()
+            if self._is_writable():
+                return
+            worker.resume()
+
+    def _is_writable(self) -> bool:
+        with closing(sqlite3.connect(self.directory / "breezeblock.db", timeout=0.2)) as probe:
+            try:
+                probe.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            probe.rollback()
+            return True
+
+    def resume(self, worker: WorkerProcess) -> None:
+        """Let it go on, out of its trap."""
+        (self.directory / RELEASED).touch()
+        worker.resume()
 
     @property
     def trap_sprang(self) -> bool:

@@ -7,7 +7,6 @@ ends it, the volume lives on or is gone, and only then the first one continues.
 from __future__ import annotations
 
 import hashlib
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,18 +70,18 @@ def test_a_paused_worker_changes_nothing(
     site: Site, kind: str, name: str, step: str, point: Point
 ) -> None:
     scenario = _scenario(kind, name)
-    paused = site.start_worker(Trap(kind, step, point, signal=signal.SIGSTOP))
+    paused = site.start_worker(Trap(kind, step, point, deadly=False))
     things = scenario.prepare(site)
     site.arm()
     scenario.start(site, things)
-    eventually(lambda: site.trap_sprang and _is_stopped(paused.pid), "the worker's pause")
+    site.pause(paused)
     site.disarm()
     site.start_worker()
     site.settle()
     scenario.succeeded(site, things)
     before = _everything(site)
 
-    paused.send(signal.SIGCONT)
+    site.resume(paused)
 
     log = site.config_file.with_suffix(".log")
     eventually(lambda: "to another worker" in log.read_text(), "the paused worker's insight")
@@ -90,19 +89,13 @@ def test_a_paused_worker_changes_nothing(
     site.check()
 
 
-def _is_stopped(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-
-
 def test_what_was_made_and_deleted_meanwhile_does_not_come_back(site: Site) -> None:
     """The paused creator finds its volume gone, and must not make it again."""
-    paused = site.start_worker(
-        Trap(kinds.CREATE_VOLUME, "allocate", Point.BEFORE, signal=signal.SIGSTOP)
-    )
+    paused = site.start_worker(Trap(kinds.CREATE_VOLUME, "allocate", Point.BEFORE, deadly=False))
     site.arm()
     things: dict[str, Any] = {}
     _scenario(kinds.CREATE_VOLUME, "empty").start(site, things)
-    eventually(lambda: site.trap_sprang and _is_stopped(paused.pid), "the worker's pause")
+    site.pause(paused)
     site.disarm()
     site.start_worker()
     site.settle()
@@ -110,7 +103,7 @@ def test_what_was_made_and_deleted_meanwhile_does_not_come_back(site: Site) -> N
     site.services.volumes.delete(site.ctx, volume)
     site.settle()
 
-    paused.send(signal.SIGCONT)
+    site.resume(paused)
 
     log = site.config_file.with_suffix(".log")
     eventually(lambda: "to another worker" in log.read_text(), "the paused worker's insight")

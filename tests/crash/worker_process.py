@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from breezeblock.worker.host import WorkerHost
 
 ARMED = "armed"
 REACHED = "reached"
+RELEASED = "released"
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.crash.worker_process"])
@@ -29,7 +31,7 @@ _context.set_forkserver_preload(["tests.crash.worker_process"])
 
 @dataclass(frozen=True, slots=True)
 class Trap:
-    """Where a worker dies, or stops, in an operation of ``kind``.
+    """Where a worker dies in an operation of ``kind``; or, if not ``deadly``, where it waits.
 
     With ``failing`` set, that step fails right after its effect, so that the operation is undone;
     the death then comes at an undo point.
@@ -39,7 +41,7 @@ class Trap:
     step: str
     point: Point
     failing: str | None = None
-    signal: signal.Signals = signal.SIGKILL
+    deadly: bool = True
 
     def __str__(self) -> str:
         failure = f"-after-{self.failing}-failed" if self.failing else ""
@@ -61,7 +63,10 @@ class Trapper:
             raise VolumeBackendError(reason="the test says so")
         if (step, point) == (trap.step, trap.point):
             (self._state / REACHED).touch()
-            os.kill(os.getpid(), trap.signal)
+            if trap.deadly:
+                os.kill(os.getpid(), signal.SIGKILL)
+            while not (self._state / RELEASED).exists():
+                time.sleep(0.001)
 
 
 class WorkerProcess:
@@ -86,8 +91,14 @@ class WorkerProcess:
             self._process.kill()
         self._process.join()
 
-    def send(self, number: signal.Signals) -> None:
-        os.kill(self.pid, number)
+    def pause(self) -> None:
+        """Stop the whole process; returns when it stands still."""
+        os.kill(self.pid, signal.SIGSTOP)
+        while Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.001)
+
+    def resume(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
 
 
 def _run(config_file: Path, trap: Trap | None) -> None:

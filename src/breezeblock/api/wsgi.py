@@ -32,4 +32,10 @@ def create_application(
         filters=FilterTable.load(settings.filters_file),
         document=openapi.documents(ROUTES),
     )
-    return cast(Application, application.build(tools, authenticator))
+    answer = cast(Application, application.build(tools, authenticator))
+
+    def take_turns(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        with services.turnstile.passed():
+            return answer(environ, start_response)
+
+    return take_turns

@@ -53,6 +53,8 @@ export OS_ENDPOINT=http://127.0.0.1:{port}/v3
 export OS_USERNAME={user}
 export OS_PASSWORD={password}
 export OS_VOLUME_API_VERSION=3.71
+# There is no compute service to ask for the names of servers; with this the client does not.
+export OS_COMPUTE_API_VERSION=2.1
 # Left over from another cloud, these would be refused by the plug-in above.
 unset OS_AUTH_URL OS_CLOUD OS_TOKEN OS_TENANT_ID OS_TENANT_NAME OS_PROJECT_ID OS_PROJECT_NAME
 unset OS_PROJECT_DOMAIN_ID OS_PROJECT_DOMAIN_NAME OS_USER_DOMAIN_ID OS_USER_DOMAIN_NAME

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from breezeblock.domain.errors import InvalidConnector
 from breezeblock.domain.resources import Attachment, Volume
 from breezeblock.domain.user_messages import Action, Detail
 from breezeblock.domain.volume_states import status_by_attachments
@@ -37,20 +38,24 @@ def _volume(run: BackendRun) -> Volume:
     return volume_of(run, run.payload["volume_id"])
 
 
-def _others(run: BackendRun) -> list[Attachment]:
-    """Attachments, other than this operation's own, that have a connection."""
-    own = run.payload.get("attachment_id")
+def _connected_ones(run: BackendRun) -> list[Attachment]:
+    """The volume's attachments that have a connection."""
     with run.read() as connection:
         held = attachments.of_volume(connection, run.payload["volume_id"])
-    return [a for a in held if a.id != own and (a.connector or a.attach_status == "attached")]
+    return [a for a in held if a.connector or a.attach_status == "attached"]
 
 
 # ---- steps -----------------------------------------------------------------------------------
 
 
+def _check(run: BackendRun) -> Result:
+    # A step of its own, before anything is there to be undone: a volume may be exported already.
+    run.env.driver.validate_connector(run.payload["connector"])
+    return {}
+
+
 def _export(run: BackendRun) -> Result:
     driver, connector = run.env.driver, run.payload["connector"]
-    driver.validate_connector(connector)
     update = driver.create_export(context_of(run), _volume(run), connector)
     return {"update": dict(update or {})}
 
@@ -60,7 +65,8 @@ def _remember_export(run: BackendRun, tx: Transaction, result: Result) -> None:
 
 
 def _take_back_export(run: BackendRun) -> None:
-    if _others(run):
+    # Its own too: what was connected before this operation stays connected.
+    if _connected_ones(run):
         return
     run.env.driver.remove_export(context_of(run), _volume(run))
     run.transact(lambda tx: volumes.update(tx, run.payload["volume_id"], **_FORGOTTEN_EXPORT))
@@ -94,7 +100,9 @@ def _take_back_connection(run: BackendRun) -> None:
 
 
 def _unexport(run: BackendRun) -> Result:
-    if run.result("terminate").get("shared") or _others(run):
+    own = run.payload.get("attachment_id")
+    others = [a for a in _connected_ones(run) if a.id != own]
+    if run.result("terminate").get("shared") or others:
         return {"removed": False}
     run.env.driver.remove_export(context_of(run), _volume(run))
     return {"removed": True}
@@ -105,6 +113,7 @@ def _forget_export(run: BackendRun, tx: Transaction, result: Result) -> None:
         volumes.update(tx, run.payload["volume_id"], **_FORGOTTEN_EXPORT)
 
 
+CHECK: Step[Backend] = Step("check", _check)
 EXPORT: Step[Backend] = Step("export", _export, undo=_take_back_export, record=_remember_export)
 INITIALIZE: Step[Backend] = Step("initialize", _initialize, undo=_take_back_connection)
 TERMINATE: Step[Backend] = Step("terminate", _terminate)
@@ -137,7 +146,9 @@ def _connected(run: BackendRun, tx: Transaction) -> None:
 
 
 def _connect_failed(run: BackendRun, tx: Transaction, failure: Failure) -> None:
-    attachments.transition(tx, run.payload["attachment_id"], "connect_failed")
+    # A connector that lacks something was refused before anything was tried.
+    if failure.kind != InvalidConnector.symbol:
+        attachments.transition(tx, run.payload["attachment_id"], "connect_failed")
     tell_user(run, tx, failure, Action.UPDATE_ATTACHMENT, Detail.ATTACH)
 
 
@@ -175,10 +186,12 @@ def _define(
     return Definition(kind=kind, steps=steps, finish=finish, fail=fail, retry=_BRIEF)
 
 
-CONNECT = _define(kinds.CONNECT_ATTACHMENT, (EXPORT, INITIALIZE), _connected, _connect_failed)
+CONNECT = _define(
+    kinds.CONNECT_ATTACHMENT, (CHECK, EXPORT, INITIALIZE), _connected, _connect_failed
+)
 DISCONNECT = _define(kinds.DISCONNECT_ATTACHMENT, (TERMINATE, UNEXPORT), _detached, _detach_failed)
 INITIALIZE_CONNECTION = _define(
-    kinds.INITIALIZE_CONNECTION, (EXPORT, INITIALIZE), _nothing, _initialize_failed
+    kinds.INITIALIZE_CONNECTION, (CHECK, EXPORT, INITIALIZE), _nothing, _initialize_failed
 )
 TERMINATE_CONNECTION = _define(kinds.TERMINATE_CONNECTION, (TERMINATE,), _nothing, _detach_failed)
 DETACH = _define(kinds.DETACH_VOLUME, (UNEXPORT,), _detached, _detach_failed)

@@ -18,6 +18,9 @@ class Failure:
 
     @classmethod
     def of(cls, error: Exception) -> Failure:
-        return cls(
-            getattr(error, "symbol", type(error).__name__), str(error) or type(error).__name__
-        )
+        symbol = getattr(error, "symbol", None)
+        if symbol is not None:
+            return cls(symbol, str(error))
+        # Not ours: its words may hold SQL, paths or secrets.  The log has it whole.
+        name = type(error).__name__
+        return cls(name, f"An unexpected error occurred ({name}).")

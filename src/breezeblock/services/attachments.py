@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from breezeblock.domain.context import RequestContext
-from breezeblock.domain.errors import AttachmentNotFound, Conflict, InvalidVolume
+from breezeblock.domain.errors import AttachmentNotFound, Conflict, InvalidConnector, InvalidVolume
 from breezeblock.domain.listing import ListQuery, Page
 from breezeblock.domain.resources import Attachment, Volume
 from breezeblock.domain.volume_states import status_by_attachments
@@ -80,9 +80,14 @@ class Attachments:
             return attachment
 
         attachment = self._database.transact(work)
-        if connector:
+        if not connector:
+            return attachment
+        try:
             return self.connect(ctx, attachment, connector)
-        return attachment
+        except (InvalidConnector, Conflict):
+            # A request that is refused leaves nothing: its caller does not know the id.
+            self._database.transact(lambda tx: _drop(tx, attachment))
+            raise
 
     def connect(
         self, ctx: RequestContext, attachment: Attachment, connector: Mapping[str, Any]
@@ -143,8 +148,7 @@ class Attachments:
                 raise AttachmentNotFound(id=attachment.id)
             volume = volumes.get(tx.connection, attachment.volume_id)
             if volume.host is None or not attachment.connector:
-                attachments.delete(tx, attachment.id)
-                volumes.follow_attachments(tx, volume.id)
+                _drop(tx, attachment)
                 return None
             payload = {
                 "volume_id": volume.id,
@@ -173,6 +177,11 @@ class Attachments:
             self._deployment.wait(operation_id)
         finally:
             self._database.transact(lambda tx: journal.forget_results(tx, operation_id))
+
+
+def _drop(tx: Transaction, attachment: Attachment) -> None:
+    attachments.delete(tx, attachment.id)
+    volumes.follow_attachments(tx, attachment.volume_id)
 
 
 def _check_reservable(

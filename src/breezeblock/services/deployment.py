@@ -13,7 +13,11 @@ from breezeblock.operations.states import DONE
 from breezeblock.operations.waiting import wait_for_end
 from breezeblock.operations.wakeup import Hints
 from breezeblock.scheduling.placement import Scheduler
+from breezeblock.services.turnstile import Turnstile
 from breezeblock.store.database import Database, Transaction
+
+RUNNING_AT_ONCE = 2
+"""Requests of one process that run Python at the same time; more only stand in each other's way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,7 @@ class Deployment:
     hints: Hints
     scheduler: Scheduler
     rules: Rules
+    turnstile: Turnstile = field(default_factory=lambda: Turnstile(RUNNING_AT_ONCE))
 
     def start(self, tx: Transaction, ctx: RequestContext, request: journal.Request) -> str:
         """Append an operation; workers of this process hear of it after the commit."""
@@ -55,9 +60,10 @@ class Deployment:
         Raises OperationTimeout when it takes too long, InvalidConnector or OperationFailed when
         it failed.
         """
-        operation = wait_for_end(
-            self.database, self.hints, operation_id, self.rules.response_timeout
-        )
+        with self.turnstile.aside():
+            operation = wait_for_end(
+                self.database, self.hints, operation_id, self.rules.response_timeout
+            )
         if operation.state == DONE:
             return operation
         failure = operation.results.get("failure", {})

@@ -12,13 +12,14 @@ from breezeblock.services.messages import Messages
 from breezeblock.services.operations import Operations
 from breezeblock.services.quotas import Quotas
 from breezeblock.services.snapshots import Snapshots
+from breezeblock.services.turnstile import Turnstile
 from breezeblock.services.volume_types import VolumeTypes
 from breezeblock.services.volumes import Volumes
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Every resource's service, by the resource's name."""
+    """Every resource's service by the resource's name, and what requests pass to run."""
 
     volumes: Volumes
     connections: Connections
@@ -29,6 +30,7 @@ class Services:
     backends: Backends
     messages: Messages
     operations: Operations
+    turnstile: Turnstile
 
     @classmethod
     def of(cls, deployment: Deployment) -> Services:
@@ -42,4 +44,5 @@ class Services:
             backends=Backends(deployment),
             messages=Messages(deployment),
             operations=Operations(deployment),
+            turnstile=deployment.turnstile,
         )

@@ -49,7 +49,8 @@ def test_what_makes_something_can_take_it_back(definition: Definition[Backend]) 
         kinds.INITIALIZE_CONNECTION,
     }
     if definition.kind in making:
-        assert all(step.undo is not None for step in definition.steps)
+        # A check makes nothing.
+        assert all(step.undo is not None for step in definition.steps if step.name != "check")
 
 
 def test_lock_keys_fit_their_column() -> None:

@@ -14,13 +14,19 @@ from breezeblock.api.schemas.types import (
     Schema,
     nullable,
     obj,
+    text,
     wrapped,
 )
 
+# What is in it is the driver's business, but for what the attachment itself shows.
+_CONNECTOR: Schema = {
+    **OBJECT,
+    "properties": dict.fromkeys(("initiator", "host", "mountpoint"), nullable(text())),
+}
 _CREATE: Schema = {
     "volume_uuid": UUID,
     "instance_uuid": UUID_OR_NULL,
-    "connector": nullable(OBJECT),
+    "connector": nullable(_CONNECTOR),
 }
 
 
@@ -34,7 +40,9 @@ CREATE = (
 )
 UPDATE = (
     RequestSchema(
-        wrapped("attachment", obj({"connector": {**OBJECT, "minProperties": 1}}, ("connector",))),
+        wrapped(
+            "attachment", obj({"connector": {**_CONNECTOR, "minProperties": 1}}, ("connector",))
+        ),
         since=27,
     ),
 )
