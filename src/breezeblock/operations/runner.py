@@ -78,7 +78,7 @@ class Runner(Generic[Env]):
             return
         try:
             if run.operation.epoch > MAX_CLAIMS:
-                raise WorkerDied(f"No worker survived this operation in {MAX_CLAIMS} tries.")
+                raise WorkerDied(tries=MAX_CLAIMS)
             self._do_steps()
         except LeaseLost:
             raise

@@ -236,7 +236,7 @@ class Meter:
 
 
 def test_a_lost_lease_stops_a_copy_and_the_next_worker_resumes(
-    driver: FileDriver, options: Options, monkeypatch: pytest.MonkeyPatch
+    driver: FileDriver, options: Options
 ) -> None:
     volume = tgtd.volume()
     driver.create_volume(volume)
