@@ -190,7 +190,7 @@ def test_what_kills_its_workers_is_given_up(database: Database) -> None:
         failed = ended(database, operation_id)
     assert failed.state == FAILED
     assert "No worker survived" in (failed.error or "")
-    assert world.calls == ["undo a", "fail WorkerDied"]
+    assert world.calls == ["undo a", "fail worker-died"]
 
 
 def test_an_undo_goes_on_where_it_stopped(database: Database) -> None:
