@@ -91,6 +91,8 @@ class TgtAdm(Target):
         identity = self._daemon.identity()
         if identity == self._restored_into:
             return 0
+        # A worker that was killed may have left the daemon spinning.
+        self._tgtd.shake_off_dead_peers()
         there = {state.name: state for state in self._tgtd.targets()}
         restored = failed = 0
         for name in tgt_export.names(self._directory):

@@ -12,6 +12,7 @@ import re
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -54,6 +55,10 @@ class Mode(IntEnum):
     SESSION = 5
     CONNECTION = 6
     ACCOUNT = 7
+
+
+#: A target id that no volume gets: those have 28 bits.
+_NOBODYS_TID = 0x7FFFFFF0
 
 
 class Code(IntEnum):
@@ -256,6 +261,23 @@ class TgtdClient:
     def shut_down(self) -> None:
         """End the daemon; it refuses while it has targets."""
         self._request("shut down", Mode.SYSTEM, Op.DELETE)
+
+    def shake_off_dead_peers(self) -> None:
+        """Make tgtd let go of peers that died between connecting and asking.
+
+        It reads nothing from them, again and again with a whole core, because it then looks at
+        an ``errno`` that an earlier read of another socket left at EAGAIN.  A request that makes
+        it fail to open a file changes that, and the next look at the dead ones ends them.
+        """
+        nowhere = "path=/nonexistent/breezeblock"
+        for what, mode, op, parameters in (
+            ("make room", Mode.TARGET, Op.NEW, "targetname=iqn.2010-10.org.openstack:nobody"),
+            ("open nothing", Mode.DEVICE, Op.NEW, nowhere),
+            ("make room again", Mode.TARGET, Op.DELETE, ""),
+        ):
+            # Another worker may be at the same: whichever comes second does no harm.
+            with suppress(TgtdError):
+                self._request(what, mode, op, parameters, tid=_NOBODYS_TID, lun=1)
 
     # ---- targets -----------------------------------------------------------------------------
 

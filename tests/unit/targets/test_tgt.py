@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import socket
 import stat
 import threading
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests import tgtd
+from tests.application import eventually
 from tests.tgtd import BLOCK, GIB, MIB, Options, Writer
 
 from breezeblock.domain.errors import InvalidConnector
@@ -197,6 +199,30 @@ def test_a_worker_killed_within_a_pause(target: Target, options: Options) -> Non
     assert fresh.restore() == 1
     writer.wait_for(20)
     assert writer.stop() == tgtd.blocks_of(path, 64)
+
+
+def test_peers_that_died_before_they_asked_are_shaken_off(target: Target, options: Options) -> None:
+    """tgtd would keep their descriptors, and spin on them, for good."""
+    volume, _ = exported(target, options)
+    daemon = tgtd.daemon_of(options)
+    descriptors = Path(f"/proc/{daemon.pid()}/fd")
+    # An initiator's session leaves behind what makes tgtd overlook the end of the others.
+    writer = Writer(tgtd.url(volume), blocks=16)
+    writer.wait_for(20)
+    writer.stop()
+    before = len(list(descriptors.iterdir()))
+    for _ in range(5):
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(daemon.client.socket_path)
+    # Answered after those before it were looked at.
+    daemon.client.ping()
+    assert len(list(descriptors.iterdir())) > before
+
+    tgtd.target_of(options).restore()
+
+    eventually(lambda: len(list(descriptors.iterdir())) <= before, "their end")
+    (name,) = daemon.client.target_names().values()
+    assert name.endswith(volume.name)
 
 
 def test_exports_come_back_with_the_daemon(target: Target, options: Options) -> None:
