@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.clients.commands import Program
+from tests.service import Service
 
 from breezeblock.cli.block_storage import BlockStorage
 
@@ -159,3 +160,18 @@ def test_messages_tell_why(openstack: Program, api: BlockStorage) -> None:
     openstack.run("volume", "delete", "homeless")
     api.wait_gone("volume", volume["id"])
     openstack.run("volume", "type", "delete", "nowhere")
+
+
+@pytest.mark.parametrize("path", ["/v3", "/v3/0123abcd"])
+def test_without_any_authentication(noauth_service: Service, path: str) -> None:
+    """The client's plug-in `none`, which knows an endpoint and nothing else."""
+    variables = {
+        "OS_AUTH_TYPE": "none",
+        "OS_ENDPOINT": f"{noauth_service.url}{path}",
+        "OS_VOLUME_API_VERSION": "3.71",
+    }
+    openstack = Program("openstack", noauth_service, openrc=False, variables=variables)
+    name = f"none{len(path)}"
+    made = openstack.json("volume", "create", "--size", "1", name)
+    assert name in {row["Name"] for row in openstack.json("volume", "list")}
+    openstack.run("volume", "delete", "--force", made["id"])

@@ -199,3 +199,10 @@ def test_strategies(users: Path, tmp_path: Path) -> None:
         make("keystone")
     with pytest.raises(factory.AuthenticationUnavailable, match="missing"):
         make("http_basic", tmp_path / "missing")
+
+
+def test_a_bare_token_leaves_the_project_to_the_url() -> None:
+    """As the client's `none` plugin sends it."""
+    who = NoAuth().authenticate(headers(X_Auth_Token="notused"))
+    assert isinstance(who, Identity)
+    assert (who.user_id, who.project_id) == ("notused", None)

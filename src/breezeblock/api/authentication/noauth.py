@@ -1,6 +1,7 @@
 """Everybody is who they say they are: for tests, and for machines that nobody else reaches.
 
-The token is ``user:project``.  Without one the caller is the user admin in the project of the URL.
+The token is ``user:project``.  A token without a project acts in the project of the URL; without a
+token it is the user admin who does.
 """
 
 from __future__ import annotations
@@ -26,13 +27,12 @@ class NoAuth:
                 return _token(headers)
             return Identity(user_id=DEFAULT, project_id=None, roles=_roles(headers))
         user, _, project = token.partition(":")
-        # An empty project is what the client's `none` plugin and bare tokens leave.
-        project = project or user
-        if not _NAME.fullmatch(user) or not _NAME.fullmatch(project):
+        if not _NAME.fullmatch(user) or not _NAME.fullmatch(project or user):
             return DirectAnswer(status=401, text="The token must be user:project.\n")
         return Identity(
             user_id=user,
-            project_id=project,
+            # The client's `none` plugin sends a bare token and has the project in its endpoint.
+            project_id=project or None,
             roles=_roles(headers),
             service_roles=("service",) if headers("X-Service-Token") else (),
         )
