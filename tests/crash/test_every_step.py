@@ -17,7 +17,7 @@ from tests.crash.site import Site
 from tests.crash.worker_process import Trap
 
 from breezeblock.flows.definitions import DEFINITIONS
-from breezeblock.operations.runner import Point
+from breezeblock.operations.runner import Point, points
 
 FORWARD = (Point.BEFORE, Point.EFFECT, Point.RECORDED)
 BACKWARD = (Point.UNDO_BEFORE, Point.UNDO_EFFECT, Point.UNDO_RECORDED)
@@ -32,9 +32,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 def _deaths_forward() -> Iterator[pytest.ParameterSet]:
     for scenario in SCENARIOS:
-        for step in DEFINITIONS[scenario.kind].steps:
-            for point in FORWARD:
-                trap = Trap(scenario.kind, step.name, point)
+        for step, point in points(DEFINITIONS[scenario.kind]):
+            if point in FORWARD:
+                trap = Trap(scenario.kind, step, point)
                 yield pytest.param(scenario, trap, id=f"{scenario.name}-{trap}")
 
 

@@ -77,12 +77,6 @@ class NotSupportedByBackend(InvalidInput):
 # ---- 403, 404, 405, 409, 413 ----------------------------------------------------------------
 
 
-class Forbidden(BreezeblockError):
-    symbol = "forbidden"
-    status = 403
-    template = "Policy does not allow {action} to be performed."
-
-
 class NotFound(BreezeblockError):
     symbol = "not-found"
     status = 404
@@ -166,12 +160,6 @@ class OverQuota(BreezeblockError):
 class PerVolumeSizeExceeded(OverQuota):
     symbol = "volume-too-large"
     template = "Requested volume size {size} GiB is larger than the maximum allowed, {limit} GiB."
-
-
-class MetadataTooLarge(BreezeblockError):
-    symbol = "metadata-too-large"
-    status = 413
-    template = "Metadata property {part} is greater than 255 characters."
 
 
 # ---- 5xx: ours -----------------------------------------------------------------------------

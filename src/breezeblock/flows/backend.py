@@ -9,7 +9,7 @@ from typing import Any
 from breezeblock.domain.context import RequestContext
 from breezeblock.domain.resources import Snapshot, Volume
 from breezeblock.domain.user_messages import Text
-from breezeblock.drivers.interface import RevertToSnapshot, VolumeDriver
+from breezeblock.drivers.interface import VolumeDriver
 from breezeblock.operations.failure import Failure
 from breezeblock.operations.run import Result, Run
 from breezeblock.scheduling.placement import Scheduler
@@ -35,10 +35,6 @@ class Backend:
     driver: VolumeDriver
     scheduler: Scheduler
     shared_targets: bool | None = None
-
-    @property
-    def can_revert(self) -> bool:
-        return isinstance(self.driver, RevertToSnapshot)
 
 
 BackendRun = Run[Backend]

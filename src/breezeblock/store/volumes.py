@@ -189,12 +189,6 @@ def follow_attachments(tx: Transaction, volume_id: str) -> str:
     return attach_status
 
 
-def ids_on(connection: Connection, service_host: str) -> Sequence[str]:
-    """Ids of the volumes that live on ``host@backend``."""
-    statement = sa.select(volumes.c.id).where(_host_matches(service_host))
-    return list(connection.execute(statement).scalars())
-
-
 def hosts_of(connection: Connection, volume_ids: Sequence[str]) -> dict[str, str | None]:
     """Pool addresses by volume id, for those of the ids that exist."""
     statement = sa.select(volumes.c.id, volumes.c.host).where(volumes.c.id.in_(volume_ids))

@@ -60,8 +60,8 @@ def test_a_volume_comes_back_as_it_went(database: Database) -> None:
         assert volumes.find(connection, one.id) == one
         assert volumes.find(connection, "nowhere") is None
         assert volumes.hosts_of(connection, [one.id, "nowhere"]) == {one.id: one.host}
-        assert list(volumes.ids_on(connection, "here@one")) == [one.id]
-        assert list(volumes.ids_on(connection, "here@on")) == []
+        assert volumes.with_exports(connection, "here@one") == [one]
+        assert volumes.with_exports(connection, "here@on") == []
     assert "CHAP" not in repr(one)
 
 
