@@ -39,6 +39,7 @@ def test_a_volume_comes_back_as_it_went(database: Database) -> None:
         display_description="",
         volume_type_id=kind.id,
         volume_type_name="gold",
+        provider_location="127.0.0.1:3260,1 iqn.x 1",
         provider_auth="CHAP a b",
         multiattach=True,
         shared_targets=False,
