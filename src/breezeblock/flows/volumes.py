@@ -6,6 +6,7 @@ import logging
 
 from breezeblock.domain.errors import NoValidBackend
 from breezeblock.domain.hosts import service_host
+from breezeblock.domain.resources import Volume
 from breezeblock.domain.user_messages import Action, Detail
 from breezeblock.domain.volume_states import status_by_attachments
 from breezeblock.drivers.errors import TargetUpdateFailed, VolumeBackendError
@@ -75,7 +76,7 @@ def _create_failed(run: BackendRun, tx: Transaction, failure: Failure) -> Again 
     volume = volumes.find(tx.connection, run.operation.resource_id)
     if volume is not None and volume.host is not None:
         pools.consume(tx, volume.host, -volume.size)
-    again = None if failure.kind in _SOURCE_ERRORS else _place_again(run, tx)
+    again = None if failure.kind in _SOURCE_ERRORS else _place_again(run, tx, volume)
     if again is None:
         volumes.transition(tx, run.operation.resource_id, "create_failed")
         tell_user(run, tx, failure, Action.CREATE, Detail.DRIVER_CREATE)
@@ -83,10 +84,9 @@ def _create_failed(run: BackendRun, tx: Transaction, failure: Failure) -> Again 
     return again
 
 
-def _place_again(run: BackendRun, tx: Transaction) -> Again | None:
+def _place_again(run: BackendRun, tx: Transaction, volume: Volume | None) -> Again | None:
     """Another pool for the volume, while the operator allows tries and there is one."""
     placement = run.payload.get("placement")
-    volume = volumes.find(tx.connection, run.operation.resource_id)
     if placement is None or volume is None or volume.host is None:
         return None
     tried = [*placement["tried"], volume.host]

@@ -27,15 +27,18 @@ class KeyValues:
     def replace(self, tx: Transaction, owner_id: str, values: Mapping[str, str | None]) -> None:
         """Make these the only pairs."""
         tx.execute(self._table.delete().where(self._owner == owner_id))
-        self._insert(tx, owner_id, values)
+        self.insert(tx, owner_id, values)
 
     def merge(self, tx: Transaction, owner_id: str, values: Mapping[str, str | None]) -> None:
         """Set these pairs, and keep the others."""
+        if not values:
+            return
         same_keys = self._table.c.key.in_(list(values))
         tx.execute(self._table.delete().where(self._owner == owner_id, same_keys))
-        self._insert(tx, owner_id, values)
+        self.insert(tx, owner_id, values)
 
-    def _insert(self, tx: Transaction, owner_id: str, values: Mapping[str, str | None]) -> None:
+    def insert(self, tx: Transaction, owner_id: str, values: Mapping[str, str | None]) -> None:
+        """Write the pairs of a resource that has none yet."""
         rows = [{self._owner.name: owner_id, "key": k, "value": v} for k, v in values.items()]
         if rows:
             tx.execute(self._table.insert(), rows)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from breezeblock.store.database import Database
+from breezeblock.store.database import Database, Transaction
 
 NEWEST = "0001_expand_initial"
 """The migration that this version of the code needs."""
@@ -27,12 +27,13 @@ def upgrade(database: Database) -> None:
 
     configuration = Config()
     configuration.set_main_option("script_location", str(_MIGRATIONS))
-    with database.engine.connect() as connection, connection.begin():
-        if database.is_sqlite:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def migrate(tx: Transaction) -> None:
         # Of two processes that start at once, the second finds nothing left to do.
-        configuration.attributes["connection"] = connection
+        configuration.attributes["connection"] = tx.connection
         command.upgrade(configuration, "head")
+
+    database.transact(migrate)
 
 
 def is_current(database: Database) -> bool:

@@ -88,7 +88,7 @@ def list_page(connection: Connection, query: ListQuery, project_id: str | None) 
 def insert(tx: Transaction, snapshot: Snapshot) -> None:
     """Write a new row from a record; ``created_at`` must be set."""
     tx.execute(snapshots.insert(), {name: getattr(snapshot, name) for name in _FIELDS})
-    METADATA.merge(tx, snapshot.id, snapshot.metadata)
+    METADATA.insert(tx, snapshot.id, snapshot.metadata)
 
 
 def update(tx: Transaction, snapshot_id: str, **fields: Any) -> bool:

@@ -98,7 +98,7 @@ def names(connection: Connection) -> Mapping[str, str]:
 
 def insert(tx: Transaction, volume_type: VolumeType) -> None:
     tx.execute(volume_types.insert(), {name: getattr(volume_type, name) for name in _FIELDS})
-    EXTRA_SPECS.merge(tx, volume_type.id, volume_type.extra_specs)
+    EXTRA_SPECS.insert(tx, volume_type.id, volume_type.extra_specs)
 
 
 def update(tx: Transaction, type_id: str, changes: Mapping[str, Any]) -> bool:

@@ -144,8 +144,8 @@ def insert(tx: Transaction, volume: Volume) -> None:
     values = {column.name: getattr(volume, column.name) for column in _COLUMNS}
     values["admin_metadata"] = dict(volume.admin_metadata)
     tx.execute(volumes.insert(), values)
-    METADATA.merge(tx, volume.id, volume.metadata)
-    _IMAGE_METADATA.merge(tx, volume.id, volume.image_metadata)
+    METADATA.insert(tx, volume.id, volume.metadata)
+    _IMAGE_METADATA.insert(tx, volume.id, volume.image_metadata)
 
 
 def update(tx: Transaction, volume_id: str, **fields: Any) -> bool:
