@@ -22,7 +22,8 @@ import pytest
 
 from breezeblock.domain.resources import Snapshot, Volume
 from breezeblock.targets.interface import Target
-from breezeblock.targets.registry import create_target, create_tgt_daemon
+from breezeblock.targets.registry import create_target
+from breezeblock.targets.tgt import create_daemon
 from breezeblock.targets.tgt_daemon import TgtDaemon
 
 PACKAGES = {
@@ -61,12 +62,24 @@ class Options:
     target_ip_address: str = "127.0.0.1"
     target_secondary_ip_addresses: list[str] = dataclasses.field(default_factory=list)
     target_protocol: str = "iscsi"
+    lvm_share_target: bool = False
     iscsi_write_cache: str = "on"
     iscsi_target_flags: str = ""
     report_discard_supported: bool = False
     tgt_control_port: int = 0
     tgt_daemon_managed: bool = True
     tgt_io_threads: int = 4
+    my_ip: str = "127.0.0.1"
+    driver_data_namespace: str | None = None
+    num_shell_tries: int = 3
+    num_volume_device_scan_tries: int = 3
+    trace_flags: list[str] | None = None
+    replication_device: list[dict[str, str]] | None = None
+    backup_use_temp_snapshot: bool = False
+    use_multipath_for_image_xfer: bool = False
+    enforce_multipath_for_image_xfer: bool = False
+    volume_copy_bps_limit: int = 0
+    volume_copy_blkio_cgroup_name: str = "cinder-volume-copy"
 
 
 def need(*programs: str) -> None:
@@ -104,7 +117,7 @@ def options() -> Iterator[Options]:
 
 
 def daemon_of(options: Options) -> TgtDaemon:
-    return create_tgt_daemon(options)
+    return create_daemon(options)
 
 
 def target_of(options: Options) -> Target:

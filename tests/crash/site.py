@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from tests.application import PROJECT, caller, eventually
@@ -25,7 +25,7 @@ from breezeblock.domain.resources import Snapshot, Volume
 from breezeblock.domain.snapshot_states import SNAPSHOT
 from breezeblock.domain.state_machine import Kind
 from breezeblock.domain.volume_states import VOLUME
-from breezeblock.drivers.file import create as create_file_driver
+from breezeblock.drivers.file import FileConfiguration, FileDriver
 from breezeblock.operations.states import FAILED, OPEN
 from breezeblock.services.volumes import VolumeRequest
 from breezeblock.store import quotas, schema, services, tables, volumes
@@ -232,7 +232,10 @@ class Site:
             assert found & machine.of_kind(Kind.PASSING) == set(), table.name
 
     def _check_objects(self, connection: Any) -> None:
-        driver = create_file_driver(self.settings.backends["file"], host="crashing@file")
+        driver = FileDriver(
+            configuration=cast(FileConfiguration, self.settings.backends["file"]),
+            host="crashing@file",
+        )
         rows = _names(connection, tables.volumes, "volume")
         assert driver.list_volume_names() == rows
         assert driver.list_snapshot_names() == _names(connection, tables.snapshots, "snapshot")

@@ -24,6 +24,7 @@ FALLING_BACK_TO_DEFAULT = frozenset(
 )
 
 SERVICE_WIDE = {
+    "my_ip": "DEFAULT",
     "state_path": "DEFAULT",
     "tgt_control_port": "breezeblock",
     "tgt_daemon_managed": "breezeblock",

@@ -20,8 +20,25 @@ def _no_metadata() -> Mapping[str, str]:
     return _EMPTY
 
 
+class Record:
+    """A row with its fields as attributes and, as the field's drivers write, as items."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> Any:
+        """``volume["size"]``.  Raises ``KeyError``."""
+        try:
+            return getattr(self, name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """``volume.get("size")``: ``default`` for a field the record has not."""
+        return getattr(self, name, default)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
+class Volume(Record):
     """One volume.
 
     ``host`` is the pool it lives in, as ``host@backend#pool``; None while it is unplaced.
@@ -77,7 +94,7 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Record):
     """One snapshot of a volume; ``volume_size`` is the volume's size in GiB when it was taken."""
 
     id: str
@@ -114,7 +131,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
+class Attachment(Record):
     """One consumer's hold on a volume.
 
     ``connector`` describes the consumer (initiator name, address, ...), ``connection_info`` is

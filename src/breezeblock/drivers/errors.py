@@ -14,7 +14,9 @@ from breezeblock.targets.errors import TargetError, TargetUpdateFailed
 
 __all__ = [
     "BackendMisconfigured",
+    "DeviceUnavailable",
     "InvalidConnector",
+    "InvalidReplicationTarget",
     "SnapshotIsBusy",
     "TargetError",
     "TargetUpdateFailed",
@@ -67,6 +69,20 @@ class VolumeIsMissing(VolumeBackendError):
     template = (
         "{name} is not on backend {backend} any more. Restore it there, or delete the resource."
     )
+
+
+class DeviceUnavailable(VolumeBackendError):
+    """A volume was attached to this host, but its device cannot be used."""
+
+    symbol = "device-unavailable"
+    template = "The device {path} of a volume attached to this host cannot be used: {reason}"
+
+
+class InvalidReplicationTarget(VolumeDriverError):
+    """A failover names a site that is not configured, or the one in use."""
+
+    symbol = "invalid-replication-target"
+    template = "Replication target {target} cannot be used: {reason}"
 
 
 class VolumeIsBusy(VolumeDriverError):

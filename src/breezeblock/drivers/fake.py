@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from breezeblock.domain.resources import Snapshot, Volume
 from breezeblock.drivers import progress
@@ -56,9 +56,14 @@ class FakeVolumeDriver(VolumeDriver, RevertToSnapshot, ExtendInUse, ListsOwnObje
     SUPPORTS_ACTIVE_ACTIVE = True
 
     def __init__(
-        self, configuration: FakeConfiguration, *, host: str, execute: Execute = run
+        self,
+        execute: Execute = run,
+        *,
+        configuration: FakeConfiguration,
+        host: str,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(configuration, host=host, execute=execute)
+        super().__init__(execute, configuration=configuration, host=host, **kwargs)
         self._options = configuration
         self._target = FakeTarget()
         self._lock = threading.Lock()
@@ -170,7 +175,7 @@ class FakeVolumeDriver(VolumeDriver, RevertToSnapshot, ExtendInUse, ListsOwnObje
         self, volume: Volume, connector: Connector | None, **kwargs: Any
     ) -> bool:
         self._act("terminate_connection", volume.name)
-        return int(kwargs.get("others", 0)) > 0
+        return bool(kwargs.get("others"))
 
     def validate_connector(self, connector: Connector) -> None:
         self._target.validate_connector(connector)
@@ -203,8 +208,3 @@ class FakeVolumeDriver(VolumeDriver, RevertToSnapshot, ExtendInUse, ListsOwnObje
                 raise VolumeBackendError(
                     reason=f"{method} fails as fake_failures demands", transient=bool(times)
                 )
-
-
-def create(configuration: object, *, host: str, execute: Execute = run) -> FakeVolumeDriver:
-    """The entry point: ``configuration`` has this driver's options."""
-    return FakeVolumeDriver(cast(FakeConfiguration, configuration), host=host, execute=execute)

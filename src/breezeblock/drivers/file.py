@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from breezeblock.domain.resources import Snapshot, Volume
 from breezeblock.drivers import extents
@@ -46,8 +46,8 @@ from breezeblock.drivers.interface import (
     VolumeDriver,
 )
 from breezeblock.execution.command import Execute, run
-from breezeblock.targets.interface import Target
-from breezeblock.targets.registry import TargetFactoryConfiguration, create_target
+from breezeblock.targets.interface import Target, TargetConfiguration
+from breezeblock.targets.registry import create_target
 
 LOG = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ _GIB = 1024**3
 _SETTLE_SECONDS = 0.3
 
 
-class FileConfiguration(DriverConfiguration, TargetFactoryConfiguration, Protocol):
+class FileConfiguration(DriverConfiguration, TargetConfiguration, Protocol):
     """The options of this driver."""
 
     @property
@@ -76,14 +76,15 @@ class FileDriver(VolumeDriver, RevertToSnapshot, ExtendInUse, ListsOwnObjects):
 
     def __init__(
         self,
-        configuration: FileConfiguration,
-        *,
-        host: str,
         execute: Execute = run,
+        *,
+        configuration: FileConfiguration,
+        host: str,
         target: Target | None = None,
+        **kwargs: Any,
     ) -> None:
         """``target`` replaces the one that ``target_helper`` names."""
-        super().__init__(configuration, host=host, execute=execute)
+        super().__init__(execute, configuration=configuration, host=host, **kwargs)
         self._options = configuration
         self._target = target or create_target(configuration)
         self._store = FileStore(Path(configuration.file_volumes_directory), self.backend_name)
@@ -352,8 +353,3 @@ def _settled_stamp(fd: int) -> extents.Stamp | None:
 
 def _gib(count: int) -> float:
     return round(count / _GIB, 2)
-
-
-def create(configuration: object, *, host: str, execute: Execute = run) -> FileDriver:
-    """The entry point: ``configuration`` has this driver's options."""
-    return FileDriver(cast(FileConfiguration, configuration), host=host, execute=execute)

@@ -2,7 +2,7 @@
 
 Besides our own short names and class paths it understands the class paths that an existing
 cinder.conf holds.  Drivers of others register in the entry-point group ``breezeblock.drivers``
-with a callable ``(configuration, *, host, execute) -> VolumeDriver``.
+with a driver class, or a callable that takes what ``BaseVD`` takes.
 """
 
 from __future__ import annotations
@@ -20,26 +20,30 @@ ENTRY_POINT_GROUP = "breezeblock.drivers"
 
 Factory = Callable[..., VolumeDriver]
 
-#: Short name -> module and callable.  Modules are imported when a backend asks for them.
+#: Short name -> module and class.  Modules are imported when a backend asks for them.
 _OWN = {
-    "file": ("breezeblock.drivers.file", "create"),
-    "fake": ("breezeblock.drivers.fake", "create"),
+    "fake": ("breezeblock.drivers.fake", "FakeVolumeDriver"),
+    "fake-iscsi": ("breezeblock.drivers.protocol_fakes", "FakeISCSIDriver"),
+    "fake-iser": ("breezeblock.drivers.protocol_fakes", "FakeISERDriver"),
+    "file": ("breezeblock.drivers.file", "FileDriver"),
 }
 
 #: Class paths of the field and of ours -> short name.
 _CLASS_PATHS = {
-    "breezeblock.drivers.file.FileDriver": "file",
-    "breezeblock.drivers.fake.FakeVolumeDriver": "fake",
+    **{f"{module}.{name}": short for short, (module, name) in _OWN.items()},
     "cinder.tests.fake_driver.FakeLoggingVolumeDriver": "fake",
     "cinder.tests.fake_driver.FakeGateDriver": "fake",
+    "cinder.volume.driver.FakeISCSIDriver": "fake-iscsi",
+    "cinder.volume.driver.FakeISERDriver": "fake-iser",
     "cinder.volume.drivers.lvm.LVMVolumeDriver": "lvm",
+    "cinder.volume.drivers.lvm.LVMISERDriver": "lvm",
     "cinder.volume.drivers.lvm.LVMISCSIDriver": "lvm",
     "cinder.volume.drivers.lvm.ThinLVMVolumeDriver": "lvm",
     "cinder.volume.drivers.rbd.RBDDriver": "rbd",
 }
 
 #: Known, and not built yet.
-_LATER = {"lvm", "rbd"}
+_LATER = {"lvm", "lvm-fc", "rbd"}
 
 
 def driver_name(volume_driver: str) -> str:
@@ -48,11 +52,17 @@ def driver_name(volume_driver: str) -> str:
 
 
 def create_driver(
-    volume_driver: str, configuration: object, *, host: str, execute: Execute = run
+    volume_driver: str,
+    configuration: object,
+    *,
+    host: str,
+    execute: Execute = run,
+    **identity: str | None,
 ) -> VolumeDriver:
     """Make the driver of one backend; nothing outside is touched yet.
 
-    ``host`` is ``<host>@<backend>``.  Raises ``UnknownDriver``, or ``TargetError`` if its
+    ``host`` is ``<host>@<backend>``, ``identity`` may hold ``cluster_name`` and
+    ``active_backend_id``.  Raises ``UnknownDriver``, or ``TargetError`` if its
     target cannot be made.
     """
     backend = host.rpartition("@")[2]
@@ -70,7 +80,7 @@ def create_driver(
             driver=volume_driver,
             reason="is unknown. Set one of: " + ", ".join(known_drivers()),
         )
-    return factory(configuration, host=host, execute=execute)
+    return factory(execute, configuration=configuration, host=host, **identity)
 
 
 def known_drivers() -> list[str]:

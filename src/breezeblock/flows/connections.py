@@ -6,7 +6,7 @@ end writes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from breezeblock.domain.errors import InvalidConnector
@@ -87,16 +87,30 @@ def _access_mode(run: BackendRun, volume: Volume) -> str:
 
 
 def _terminate(run: BackendRun) -> Result:
-    volume = _volume(run)
+    own = run.payload.get("attachment_id")
+    others = _connectors(a for a in _connected_ones(run) if a.id != own)
     connector = run.payload.get("connector")
+    if connector is None and others:
+        # Without a connector a driver cuts everybody; the others are to stay.
+        return {"shared": True}
     shared = run.env.driver.terminate_connection(
-        volume, connector, force=bool(run.payload.get("force"))
+        _volume(run), connector, force=bool(run.payload.get("force")), others=others
     )
     return {"shared": bool(shared)}
 
 
 def _take_back_connection(run: BackendRun) -> None:
-    run.env.driver.terminate_connection(_volume(run), run.payload["connector"], force=True)
+    # Whoever was connected before stays: this attachment too, if it only renewed its connection.
+    run.env.driver.terminate_connection(
+        _volume(run),
+        run.payload["connector"],
+        force=True,
+        others=_connectors(_connected_ones(run)),
+    )
+
+
+def _connectors(held: Iterable[Attachment]) -> list[Mapping[str, Any]]:
+    return [a.connector for a in held if a.connector]
 
 
 def _unexport(run: BackendRun) -> Result:

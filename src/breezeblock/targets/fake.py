@@ -7,7 +7,13 @@ from contextlib import contextmanager
 
 from breezeblock.domain.resources import Volume
 from breezeblock.targets import iscsi
-from breezeblock.targets.interface import ConnectionInfo, Connector, ModelUpdate, Target
+from breezeblock.targets.interface import (
+    ConnectionInfo,
+    Connector,
+    ModelUpdate,
+    Target,
+    TargetConfiguration,
+)
 
 _PORTALS = iscsi.Portals(("127.0.0.1",), 3260)
 
@@ -36,3 +42,8 @@ class FakeTarget(Target):
     def paused(self, name: str, path: str) -> Iterator[None]:
         """Nobody is there to be held back."""
         yield
+
+
+def create(configuration: TargetConfiguration) -> FakeTarget:
+    """The entry point; it has no options."""
+    return FakeTarget()

@@ -8,9 +8,9 @@ the same end.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypedDict
+from typing import Any, ClassVar, Protocol, TypedDict
 
 from breezeblock.domain.errors import InvalidConnector
 from breezeblock.domain.resources import Volume
@@ -44,14 +44,22 @@ class TargetConfiguration(Protocol):
     @property
     def target_protocol(self) -> str: ...
     @property
+    def target_helper(self) -> str: ...
+    @property
     def volumes_dir(self) -> str: ...
+    @property
+    def lvm_share_target(self) -> bool: ...
 
 
 class Target(ABC):
     """One way of offering volumes (iSCSI by tgt, NVMe-oF, ...)."""
 
-    #: What the backend's stats call it.
+    #: What the backend's stats call it: ``iSCSI``, ``iSER``, ``NVMe-oF``, ``FC``.
     storage_protocol: str = "iSCSI"
+    #: Whether volumes can be offered at ``target_secondary_ip_addresses`` as well.
+    secondary_ip_support: ClassVar[bool] = True
+    #: Whether one target can hold the volumes of many (``lvm_share_target``).
+    shared_target_support: ClassVar[bool] = False
 
     def check_for_setup_error(self) -> None:  # noqa: B027 - optional
         """Raise ``TargetError`` if the target cannot work as configured."""
@@ -80,13 +88,20 @@ class Target(ABC):
         """What ``connector`` needs to reach ``volume``.  Raises ``InvalidConnector``."""
 
     def terminate_connection(
-        self, volume: Volume, connector: Connector | None, **kwargs: Any
+        self,
+        volume: Volume,
+        connector: Connector | None,
+        *,
+        force: bool = False,
+        others: Sequence[Connector] = (),
     ) -> bool:
-        """End one consumer's use; true says that others still share the export.
+        """End one consumer's use; true says that the export is still needed and stays.
 
-        ``connector`` None means all consumers.
+        ``connector`` None means all consumers.  ``others`` describes the consumers whose
+        attachments stay; one of them may be the same host, whose access then stays too.
+        ``force`` asks for the end even if the consumer does not play along.
         """
-        return False
+        return connector is not None and bool(others)
 
     @abstractmethod
     def extend_target(self, volume: Volume, path: str) -> None:

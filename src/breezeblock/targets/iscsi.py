@@ -8,9 +8,9 @@ from typing import Any
 
 from breezeblock.domain.resources import Volume
 from breezeblock.targets.errors import TargetError
-from breezeblock.targets.interface import ConnectionInfo, Connector
+from breezeblock.targets.interface import ConnectionInfo, Connector, TargetConfiguration
 
-_LOCATION = re.compile(r"(?P<portals>\S+),(?P<tid>\d+) (?P<iqn>\S+) (?P<lun>\d+)")
+_LOCATION = re.compile(r"(?P<portals>\S+),(?P<tid>\d+) (?P<iqn>\S+)(?: (?P<lun>\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,14 @@ class Portals:
         return f"{';'.join(self.each)},{tid} {iqn} {lun}"
 
 
+def portals_of(configuration: TargetConfiguration) -> Portals:
+    """Where a backend with these options offers its volumes."""
+    return Portals(
+        (configuration.target_ip_address, *configuration.target_secondary_ip_addresses),
+        configuration.target_port,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
     """A parsed ``provider_location``."""
@@ -42,12 +50,13 @@ class Location:
     lun: int
 
 
-def parse_location(volume: Volume) -> Location:
+def parse_location(volume: Volume, default_lun: int = 0) -> Location:
     """Where ``volume`` is offered.  Raises ``TargetError`` if its record does not say."""
     match = _LOCATION.fullmatch(volume.provider_location or "")
     if match is None:
         raise TargetError(reason=f"volume {volume.id} is not exported. Attach it anew")
-    return Location(tuple(match["portals"].split(";")), match["iqn"], int(match["lun"]))
+    lun = default_lun if match["lun"] is None else int(match["lun"])
+    return Location(tuple(match["portals"].split(";")), match["iqn"], lun)
 
 
 def parse_auth(provider_auth: str | None) -> tuple[str, str] | None:
@@ -56,9 +65,14 @@ def parse_auth(provider_auth: str | None) -> tuple[str, str] | None:
     return (parts[1], parts[2]) if len(parts) == 3 and parts[0] == "CHAP" else None
 
 
-def connection_info(volume: Volume, connector: Connector, kind: str = "iscsi") -> ConnectionInfo:
-    """What an initiator needs to log in and find the volume."""
-    location = parse_location(volume)
+def connection_info(
+    volume: Volume, connector: Connector, kind: str = "iscsi", *, default_lun: int = 0
+) -> ConnectionInfo:
+    """What an initiator needs to log in and find the volume.
+
+    ``kind`` is the ``driver_volume_type``, ``default_lun`` counts for a location without one.
+    """
+    location = parse_location(volume, default_lun)
     data: dict[str, Any] = {
         "target_discovered": False,
         "target_portal": location.portals[0],

@@ -1,86 +1,76 @@
-"""Which target ``target_helper`` means, and how it is made of a backend's options."""
+"""Which target the options of a backend mean; modules are imported when asked for."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import cast
 
 from breezeblock.targets.errors import TargetError
-from breezeblock.targets.fake import FakeTarget
 from breezeblock.targets.interface import Target, TargetConfiguration
-from breezeblock.targets.iscsi import Portals
-from breezeblock.targets.tgt import TgtAdm, TgtSettings
-from breezeblock.targets.tgt_daemon import TgtDaemon, TgtDaemonSettings
 
-#: Helpers of the field that are not built yet.
-_LATER = ("lioadm", "scstadmin", "iscsictl", "nvmet", "spdk-nvmeof", "ietadm")
+#: ``target_helper`` -> the class of its target; its module's ``create`` makes one.
+HELPERS: Mapping[str, str] = MappingProxyType(
+    {
+        "fake": "breezeblock.targets.fake.FakeTarget",
+        "ietadm": "breezeblock.targets.iet.IetAdm",
+        "iscsictl": "breezeblock.targets.chelsio.CxtAdm",
+        "lioadm": "breezeblock.targets.lio.LioAdm",
+        "nvmet": "breezeblock.targets.nvmet.NVMET",
+        "scstadmin": "breezeblock.targets.scst.SCSTAdm",
+        "spdk-nvmeof": "breezeblock.targets.spdk.SpdkNvmf",
+        "tgtadm": "breezeblock.targets.tgt.TgtAdm",
+    }
+)
 
+#: ``target_protocol`` -> the helpers that speak it.
+_SPEAKERS = {
+    "iscsi": ("tgtadm", "lioadm", "scstadmin", "iscsictl", "ietadm", "fake"),
+    "iser": ("tgtadm", "lioadm", "fake"),
+    "nvmet_tcp": ("nvmet", "spdk-nvmeof"),
+    "nvmet_rdma": ("nvmet", "spdk-nvmeof"),
+}
 
-class TargetFactoryConfiguration(TargetConfiguration, Protocol):
-    """The options that choose and set up a target."""
-
-    @property
-    def target_helper(self) -> str: ...
-    @property
-    def iscsi_write_cache(self) -> str: ...
-    @property
-    def iscsi_target_flags(self) -> str: ...
-    @property
-    def report_discard_supported(self) -> bool: ...
-    @property
-    def state_path(self) -> str: ...
-    @property
-    def tgt_control_port(self) -> int: ...
-    @property
-    def tgt_daemon_managed(self) -> bool: ...
-    @property
-    def tgt_io_threads(self) -> int: ...
+_FIBRE_CHANNEL = "breezeblock.targets.lio_fibre_channel"
 
 
-def create_target(configuration: TargetFactoryConfiguration) -> Target:
-    """The target of a backend.  Touches nothing.  Raises ``TargetError``."""
-    helper = configuration.target_helper
-    if helper == "fake":
-        return FakeTarget()
-    if helper == "tgtadm":
-        return _create_tgt(configuration)
-    if helper in _LATER:
-        raise TargetError(reason=f"target_helper '{helper}' is not supported yet. Set it to tgtadm")
-    raise TargetError(reason=f"target_helper '{helper}' is unknown. Set it to tgtadm or fake")
+def create_target(configuration: TargetConfiguration) -> Target:
+    """The target of a backend; nothing outside is touched yet.
 
-
-def create_tgt_daemon(configuration: TargetFactoryConfiguration) -> TgtDaemon:
-    """The tgtd that a backend with these options uses."""
-    return TgtDaemon(
-        TgtDaemonSettings(
-            state_path=Path(configuration.state_path),
-            portals=_portals(configuration).each,
-            control_port=configuration.tgt_control_port,
-            managed=configuration.tgt_daemon_managed,
-            io_threads=configuration.tgt_io_threads,
-        )
-    )
-
-
-def _create_tgt(configuration: TargetFactoryConfiguration) -> TgtAdm:
-    if configuration.target_protocol != "iscsi":
+    Raises ``TargetError`` for a helper that is unknown, that does not speak the protocol asked
+    for, or that lacks what the options ask of it.
+    """
+    helper, protocol = configuration.target_helper, configuration.target_protocol
+    if helper not in HELPERS:
         raise TargetError(
-            reason=f"tgtadm does not speak target_protocol '{configuration.target_protocol}' "
-            "yet. Set it to iscsi"
+            reason=f"target_helper '{helper}' is unknown. Set it to one of: "
+            + ", ".join(sorted(HELPERS))
         )
-    settings = TgtSettings(
-        portals=_portals(configuration),
-        target_prefix=configuration.target_prefix,
-        volumes_dir=Path(configuration.volumes_dir),
-        write_cache=configuration.iscsi_write_cache != "off",
-        bsoflags=configuration.iscsi_target_flags or "",
-        discard=configuration.report_discard_supported,
-    )
-    return TgtAdm(settings, create_tgt_daemon(configuration))
+    speakers = _SPEAKERS.get(protocol, ())
+    if helper not in speakers:
+        raise TargetError(
+            reason=f"target_helper '{helper}' does not speak target_protocol '{protocol}'. "
+            f"These do: {', '.join(speakers)}"
+        )
+    target = _factory(HELPERS[helper].rpartition(".")[0])(configuration)
+    if configuration.target_secondary_ip_addresses and not target.secondary_ip_support:
+        raise TargetError(
+            reason=f"target_helper '{helper}' offers volumes at one address only. Remove "
+            "target_secondary_ip_addresses, or use another helper"
+        )
+    if configuration.lvm_share_target and not target.shared_target_support:
+        raise TargetError(
+            reason=f"target_helper '{helper}' has no targets that volumes share. Remove "
+            "lvm_share_target, or set target_helper to nvmet"
+        )
+    return target
 
 
-def _portals(configuration: TargetFactoryConfiguration) -> Portals:
-    return Portals(
-        (configuration.target_ip_address, *configuration.target_secondary_ip_addresses),
-        configuration.target_port,
-    )
+def create_fibre_channel_target(configuration: TargetConfiguration) -> Target:
+    """The fibre channel target of a backend (the kernel's tcm_fc).  Raises ``TargetError``."""
+    return _factory(_FIBRE_CHANNEL)(configuration)
+
+
+def _factory(module: str) -> Callable[[TargetConfiguration], Target]:
+    return cast(Callable[[TargetConfiguration], Target], import_module(module).create)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from breezeblock.domain.resources import Volume
 from breezeblock.execution.durable import make_private_directory
@@ -33,8 +33,14 @@ from breezeblock.targets.errors import (
     TargetUnavailable,
     TargetUpdateFailed,
 )
-from breezeblock.targets.interface import ConnectionInfo, Connector, ModelUpdate, Target
-from breezeblock.targets.tgt_daemon import TgtDaemon
+from breezeblock.targets.interface import (
+    ConnectionInfo,
+    Connector,
+    ModelUpdate,
+    Target,
+    TargetConfiguration,
+)
+from breezeblock.targets.tgt_daemon import TgtDaemon, TgtDaemonSettings
 from breezeblock.targets.tgt_export import LUN, Export
 from breezeblock.targets.tgt_protocol import Code, TargetState, TgtdError
 
@@ -174,12 +180,6 @@ class TgtAdm(Target):
     def initialize_connection(self, volume: Volume, connector: Connector) -> ConnectionInfo:
         self.validate_connector(connector)
         return iscsi.connection_info(volume, connector)
-
-    def terminate_connection(
-        self, volume: Volume, connector: Connector | None, **kwargs: Any
-    ) -> bool:
-        """See ``Target``.  ``others`` is the number of attachments that stay."""
-        return int(kwargs.get("others", 0)) > 0
 
     def is_exported(self, name: str) -> bool:
         return tgt_export.read(self._directory, name) is not None
@@ -396,3 +396,49 @@ def _tolerating(*codes: Code) -> Iterator[None]:
     except TgtdError as refused:
         if refused.code not in codes:
             raise
+
+
+class TgtConfiguration(TargetConfiguration, Protocol):
+    """The options of this target and of the daemon it speaks to."""
+
+    @property
+    def iscsi_write_cache(self) -> str: ...
+    @property
+    def iscsi_target_flags(self) -> str: ...
+    @property
+    def report_discard_supported(self) -> bool: ...
+    @property
+    def state_path(self) -> str: ...
+    @property
+    def tgt_control_port(self) -> int: ...
+    @property
+    def tgt_daemon_managed(self) -> bool: ...
+    @property
+    def tgt_io_threads(self) -> int: ...
+
+
+def create_daemon(configuration: TgtConfiguration) -> TgtDaemon:
+    """The tgtd that a backend with these options uses."""
+    return TgtDaemon(
+        TgtDaemonSettings(
+            state_path=Path(configuration.state_path),
+            portals=iscsi.portals_of(configuration).each,
+            control_port=configuration.tgt_control_port,
+            managed=configuration.tgt_daemon_managed,
+            io_threads=configuration.tgt_io_threads,
+        )
+    )
+
+
+def create(configuration: TargetConfiguration) -> TgtAdm:
+    """The entry point: ``configuration`` has this target's options."""
+    options = cast(TgtConfiguration, configuration)
+    settings = TgtSettings(
+        portals=iscsi.portals_of(options),
+        target_prefix=options.target_prefix,
+        volumes_dir=Path(options.volumes_dir),
+        write_cache=options.iscsi_write_cache != "off",
+        bsoflags=options.iscsi_target_flags or "",
+        discard=options.report_discard_supported,
+    )
+    return TgtAdm(settings, create_daemon(options))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from breezeblock.config.settings import BackendConfiguration, Settings
 from breezeblock.domain.context import RequestContext
+from breezeblock.drivers.errors import BackendMisconfigured
 from breezeblock.drivers.interface import VolumeDriver
 from breezeblock.drivers.progress import using
 from breezeblock.drivers.registry import create_driver
@@ -175,7 +176,14 @@ class WorkerHost:
                     tx, host, BINARY, zone, enabled=self._settings.conf.enable_new_services
                 )
             )
-            driver = create_driver(configuration.volume_driver, configuration, host=host)
+            driver = create_driver(
+                configuration.volume_driver,
+                configuration,
+                host=host,
+                cluster_name=service.cluster_name,
+                active_backend_id=service.active_backend_id,
+            )
+            _check_support(driver, configuration)
             driver.do_setup(_SYSTEM)
             driver.check_for_setup_error()
             driver.recover(self._unfinished(host))
@@ -251,6 +259,15 @@ class WorkerHost:
         self._database.transact(lambda tx: journal.prune(tx, own.operation_retention))
         self._database.transact(lambda tx: events.prune(tx, own.event_retention))
         self._database.transact(messages.prune)
+
+
+def _check_support(driver: VolumeDriver, configuration: BackendConfiguration) -> None:
+    if not driver.supported and not configuration.enable_unsupported_driver:
+        raise BackendMisconfigured(
+            backend=configuration.section,
+            reason=f"its driver {configuration.volume_driver} is no longer supported by its "
+            "authors. Set enable_unsupported_driver to use it nevertheless",
+        )
 
 
 def _same(one: BackendConfiguration, other: BackendConfiguration) -> bool:

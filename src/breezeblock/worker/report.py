@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from breezeblock.drivers.interface import ExtendInUse, RevertToSnapshot, VolumeDriver
+from breezeblock.drivers.abilities import ABILITIES
+from breezeblock.drivers.interface import VolumeDriver
 
 _INHERITED = (
     "volume_backend_name",
@@ -71,8 +72,5 @@ def document(driver: VolumeDriver) -> dict[str, Any]:
     """The capabilities document of a backend, and what the API asks before it accepts a request."""
     return {
         **driver.init_capabilities(),
-        "abilities": {
-            "revert_to_snapshot": isinstance(driver, RevertToSnapshot),
-            "extend_in_use": isinstance(driver, ExtendInUse),
-        },
+        "abilities": {name: isinstance(driver, ability) for name, ability in ABILITIES.items()},
     }

@@ -43,7 +43,7 @@ def driver(options: Options) -> FileDriver:
 
 
 def started(options: Options) -> FileDriver:
-    driver = FileDriver(options, host="here@files")
+    driver = FileDriver(configuration=options, host="here@files")
     driver.do_setup(None)
     driver.check_for_setup_error()
     driver.recover()
@@ -271,7 +271,7 @@ def test_a_lost_lease_stops_a_copy_and_the_next_worker_resumes(
 
 
 def started_with(options: Options, unfinished: set[str]) -> FileDriver:
-    driver = FileDriver(options, host="here@files")
+    driver = FileDriver(configuration=options, host="here@files")
     driver.recover(unfinished)
     return driver
 

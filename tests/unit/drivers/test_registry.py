@@ -7,6 +7,7 @@ import time
 
 import pytest
 from tests import tgtd
+from tests.backend_options import backend_options
 
 from breezeblock.drivers.errors import UnknownDriver, VolumeBackendError
 from breezeblock.drivers.fake import FakeVolumeDriver
@@ -15,20 +16,9 @@ from breezeblock.drivers.registry import create_driver, known_drivers
 from breezeblock.targets.errors import TargetError
 
 
-@dataclasses.dataclass
-class FakeOptions:
-    volume_backend_name: str | None = None
-    reserved_percentage: int = 0
-    max_over_subscription_ratio: str = "20.0"
-    filter_function: str | None = None
-    goodness_function: str | None = None
-    fake_capacity_gb: int = 100
-    fake_delay: float = 0.0
-    fake_failures: list[str] = dataclasses.field(default_factory=list)
-
-
-def fake(options: FakeOptions | None = None) -> FakeVolumeDriver:
-    driver = create_driver("fake", options or FakeOptions(), host="h@quick")
+def fake(**options: object) -> FakeVolumeDriver:
+    configured = backend_options(fake_capacity_gb=100, **options)
+    driver = create_driver("fake", configured, host="h@quick")
     assert isinstance(driver, FakeVolumeDriver)
     return driver
 
@@ -37,19 +27,32 @@ def test_names_and_class_paths() -> None:
     with tgtd.options() as options:
         for name in ("file", "breezeblock.drivers.file.FileDriver"):
             assert isinstance(create_driver(name, options, host="h@b"), FileDriver)
-        for helper in ("lioadm", "nonsense"):
+        for helper, words in (("nvmet", "speak target_protocol"), ("nonsense", "Set it to one")):
             options.target_helper = helper
-            with pytest.raises(TargetError, match="Set it to tgtadm"):
+            with pytest.raises(TargetError, match=words):
                 create_driver("file", options, host="h@b")
-    path = "cinder.tests.fake_driver.FakeLoggingVolumeDriver"
-    assert isinstance(create_driver(path, FakeOptions(), host="h@b"), FakeVolumeDriver)
-    assert known_drivers()[:2] == ["fake", "file"]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("cinder.tests.fake_driver.FakeLoggingVolumeDriver", "FakeVolumeDriver"),
+        ("cinder.volume.driver.FakeISCSIDriver", "FakeISCSIDriver"),
+        ("cinder.volume.driver.FakeISERDriver", "FakeISERDriver"),
+    ],
+)
+def test_class_paths_of_the_field(path: str, expected: str) -> None:
+    driver = create_driver(path, backend_options(), host="h@b")
+    assert type(driver).__name__ == expected
+
+
+def test_what_this_release_has() -> None:
+    assert {"fake", "file"} <= set(known_drivers())
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("cinder.volume.drivers.lvm.LVMVolumeDriver", "not supported yet"),
         ("cinder.volume.drivers.rbd.RBDDriver", "not supported yet"),
         ("os.system", "unknown"),
         ("", "unknown"),
@@ -57,7 +60,7 @@ def test_names_and_class_paths() -> None:
 )
 def test_what_is_refused(name: str, words: str) -> None:
     with pytest.raises(UnknownDriver, match=words) as refused:
-        create_driver(name, FakeOptions(), host="h@b")
+        create_driver(name, backend_options(), host="h@b")
     assert "file" in str(refused.value)
 
 
@@ -79,7 +82,7 @@ def test_the_fake_counts() -> None:
 
 
 def test_the_fake_fails_and_dawdles_on_demand() -> None:
-    driver = fake(FakeOptions(fake_failures=["create_volume:2", "delete_volume"], fake_delay=0.05))
+    driver = fake(fake_failures=["create_volume:2", "delete_volume"], fake_delay=0.05)
     volume = tgtd.volume()
     for _ in range(2):
         with pytest.raises(VolumeBackendError) as passing:

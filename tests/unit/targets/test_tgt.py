@@ -123,7 +123,7 @@ def test_connection_info(target: Target, options: Options) -> None:
     assert several["target_luns"] == [1]
     with pytest.raises(InvalidConnector):
         target.initialize_connection(volume, {"host": "one"})
-    assert target.terminate_connection(volume, CONNECTOR, others=1) is True
+    assert target.terminate_connection(volume, CONNECTOR, others=[CONNECTOR]) is True
     assert target.terminate_connection(volume, CONNECTOR) is False
 
 
