@@ -32,6 +32,7 @@ PACKAGES = {
     "qemu-img": "qemu-utils",
     "iscsi-ls": "libiscsi-bin",
     "iscsi-inq": "libiscsi-bin",
+    "iscsi-test-cu": "libiscsi-bin",
 }
 #: All that were started, so that a failed test leaves none behind.
 _writers: list[Writer] = []
