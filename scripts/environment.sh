@@ -5,6 +5,14 @@
 
 VENV="$ROOT/.venv"
 DEBIAN_PACKAGES=(tgt qemu-utils qemu-block-extra libiscsi-bin)
+# The virtual machine of `./test vm`, and what is tested in it.
+VM_PACKAGES=(
+    qemu-system-x86 qemu-system-common seabios busybox-static kmod udev linux-image-amd64
+    lvm2 thin-provisioning-tools dmsetup kpartx multipath-tools cryptsetup-bin
+    open-iscsi targetcli-fb python3-rtslib-fb nvme-cli rdma-core ibverbs-utils ibverbs-providers
+    sg3-utils lsscsi sysfsutils e2fsprogs xfsprogs iproute2 procps util-linux bsdutils
+    cgroup-tools dbus
+)
 
 say() { printf '\033[1m== %s\033[0m\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
@@ -50,8 +58,9 @@ without_starting_services() (
 )
 
 apt_install() {
-    local options=(-qq -y --no-install-recommends)
-    export DEBIAN_FRONTEND=noninteractive
+    local options=(-qq -y --no-install-recommends -o DPkg::Lock::Timeout=300)
+    # A kernel that we install is for the virtual machine, which has an initramfs of its own.
+    export DEBIAN_FRONTEND=noninteractive INITRD=No
     # The lists may be absent or too old for what they name; one look at the mirror mends both.
     apt-get install "${options[@]}" "$@" </dev/null >/dev/null 2>&1 && return
     apt-get update -qq </dev/null && apt-get install "${options[@]}" "$@" </dev/null >/dev/null
