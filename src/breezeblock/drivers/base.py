@@ -17,6 +17,7 @@ from breezeblock.drivers.optional import Hooks, OptionalGroups, OptionalReplicat
 from breezeblock.drivers.settings import DriverConfiguration
 from breezeblock.drivers.temporary import TemporaryCopies
 from breezeblock.drivers.tracing import trace_methods, traced_execute
+from breezeblock.drivers.volume_copy import VolumeCopy
 from breezeblock.execution.command import CommandError, Execute, run
 from breezeblock.targets.interface import ConnectionInfo, Connector, ModelUpdate
 from breezeblock.targets.registry import HELPERS
@@ -29,6 +30,7 @@ class BaseVD(
     LocalAttach,
     TemporaryCopies,
     ImageCopy,
+    VolumeCopy,
     Hooks,
     OptionalVerbs,
     OptionalReplication,

@@ -74,18 +74,20 @@ class LocalAttach:
         )
 
     @contextmanager
-    def attached(self, context: object, volume: Volume) -> Iterator[AttachedDevice]:
-        """The volume as a device of this host for the block."""
+    def attached(
+        self, context: object, volume: Volume, *, remote: bool = False
+    ) -> Iterator[AttachedDevice]:
+        """The volume as a device of this host for the block; ``remote`` as for attaching."""
         properties = self.initiator().properties()
-        attach_info, volume = self._attach_volume(context, volume, properties)
+        device, volume = self._attach_volume(context, volume, properties, remote)
         try:
-            yield attach_info
+            yield device
         except BaseException:
             self._detach_volume(
-                context, attach_info, volume, properties, force=True, ignore_errors=True
+                context, device, volume, properties, True, remote, ignore_errors=True
             )
             raise
-        self._detach_volume(context, attach_info, volume, properties)
+        self._detach_volume(context, device, volume, properties, remote=remote)
 
     def _attach_volume(
         self, context: object, volume: Volume, properties: Connector, remote: bool = False

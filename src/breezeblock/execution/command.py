@@ -12,15 +12,18 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
+import re
 import selectors
 import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any, Protocol
 
 from breezeblock.domain.errors import BreezeblockError
@@ -33,6 +36,11 @@ DEFAULT_TIMEOUT = 60.0
 MAX_OUTPUT = 16 * 1024 * 1024
 #: Bytes of standard error that are kept: the last ones, where programs say why they end.
 MAX_STDERR = 64 * 1024
+#: Bytes of a line that ``stream`` hands over at most.
+MAX_LINE = 1024 * 1024
+#: Seconds between two looks at whether a child has ended or is to be ended.
+_TICK_SECONDS = 0.2
+_LINE_END = re.compile(rb"[\r\n]+")
 #: Seconds to wait for pipes that a grandchild still holds after the child itself has ended.
 _DRAIN_SECONDS = 1.0
 
@@ -84,6 +92,13 @@ class CommandNotFound(CommandError):
 
     symbol = "command-not-found"
     template = "The program '{program}' is not installed or not executable: {reason}"
+
+
+class CommandNotPlaced(CommandError):
+    """The program could not be put into its cgroup and was killed."""
+
+    symbol = "command-not-placed"
+    template = "The command '{command}' could not be put into the cgroup {cgroup}: {reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +156,7 @@ def run(
     ``environment`` is added to the service's own.  Raises ``CommandNotFound``,
     ``CommandFailed``, ``CommandTimedOut`` or ``CommandOutputTooLarge``.
     """
-    shown = shlex.join("<secret>" if isinstance(a, SecretFile) else a for a in command)
+    shown = _shown(command)
     started = time.monotonic()
     with _spawned(command, shown, stdin, environment) as child:
         try:
@@ -154,6 +169,42 @@ def run(
     if exit_code not in accept:
         raise CommandFailed(shown, exit_code, stderr)
     return Completed(exit_code, stdout, stderr)
+
+
+def stream(
+    command: Sequence[str | SecretFile],
+    *,
+    on_line: Callable[[str], None],
+    on_tick: Callable[[], None],
+    timeout: float = math.inf,
+    stdin: bytes | None = None,
+    environment: Mapping[str, str] | None = None,
+    cgroup: Path | None = None,
+) -> str:
+    """Run ``command`` to its end and hand over each line of its output; return standard error.
+
+    For programs that take long and tell how far they are.  ``on_line`` gets what lies between
+    line feeds or carriage returns (progress bars use these).  ``on_tick`` is called at least
+    once a second.  What either raises kills the program and passes through.
+
+    With ``cgroup``, a directory of a cgroup file system, the program is put into that
+    group before it gets ``stdin``.  Raises as ``run`` does, and ``CommandNotPlaced``.
+    """
+    shown = _shown(command)
+    started = time.monotonic()
+    with _spawned(command, shown, stdin, environment) as child:
+        if cgroup is not None:
+            _place(child, cgroup, shown)
+        try:
+            pipes = _LinePipes(child, stdin, on_line, on_tick)
+            _, stderr = pipes.pump(started + timeout, shown)
+            exit_code = _wait(child, started + timeout, on_tick)
+        except (_Late, subprocess.TimeoutExpired) as late:
+            kept = late.stderr if isinstance(late, _Late) else ""
+            raise CommandTimedOut(shown, timeout, kept) from None
+    if exit_code != 0:
+        raise CommandFailed(shown, exit_code, stderr)
+    return stderr
 
 
 def start_daemon(
@@ -182,6 +233,10 @@ def start_daemon(
         raise CommandNotFound(program=command[0], reason=failure.strerror) from failure
     finally:
         os.close(log)
+
+
+def _shown(command: Sequence[str | SecretFile]) -> str:
+    return shlex.join("<secret>" if isinstance(a, SecretFile) else a for a in command)
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
@@ -235,6 +290,29 @@ def _argument(part: str | SecretFile, secrets: list[int]) -> str:
     os.write(fd, part.content)
     os.lseek(fd, 0, os.SEEK_SET)
     return f"/dev/fd/{fd}"
+
+
+def _place(child: subprocess.Popen[bytes], cgroup: Path, shown: str) -> None:
+    try:
+        (cgroup / "cgroup.procs").write_text(str(child.pid))
+    except OSError as failure:
+        # A child that has ended already needs no limit.
+        if child.poll() is None:
+            raise CommandNotPlaced(
+                command=shown, cgroup=cgroup, reason=failure.strerror
+            ) from failure
+
+
+def _wait(child: subprocess.Popen[bytes], deadline: float, on_tick: Callable[[], None]) -> int:
+    """Wait for a child that has closed its output."""
+    while True:
+        on_tick()
+        rest = max(0.0, deadline - time.monotonic())
+        try:
+            return child.wait(timeout=min(_TICK_SECONDS, rest))
+        except subprocess.TimeoutExpired:
+            if rest <= _TICK_SECONDS:
+                raise
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
@@ -293,8 +371,9 @@ class _Pipes:
                     break
                 if now > deadline:
                     raise _Late(self._error_text())
-                for key, _ in selector.select(min(0.2, deadline - now)):
+                for key, _ in selector.select(min(_TICK_SECONDS, deadline - now)):
                     self._serve(key.fileobj, selector)
+                self._tick()
                 if len(self._stdout) > self._limit:
                     raise CommandOutputTooLarge(command=shown, limit=self._limit)
         return bytes(self._stdout), self._error_text()
@@ -317,7 +396,45 @@ class _Pipes:
         if not data:
             selector.unregister(pipe)
         elif pipe is self._child.stdout:
-            self._stdout += data
+            self._collect(data)
         else:
             self._stderr += data
             del self._stderr[:-MAX_STDERR]
+
+    def _collect(self, data: bytes) -> None:
+        self._stdout += data
+
+    def _tick(self) -> None:
+        """Called several times a second."""
+
+
+class _LinePipes(_Pipes):
+    """Hands over standard output line by line instead of keeping it."""
+
+    def __init__(
+        self,
+        child: subprocess.Popen[bytes],
+        stdin: bytes | None,
+        on_line: Callable[[str], None],
+        on_tick: Callable[[], None],
+    ) -> None:
+        # What is kept is a line that has not ended yet.
+        super().__init__(child, stdin, MAX_LINE)
+        self._on_line = on_line
+        self._on_tick = on_tick
+
+    def _tick(self) -> None:
+        self._on_tick()
+
+    def pump(self, deadline: float, shown: str) -> tuple[bytes, str]:
+        rest, stderr = super().pump(deadline, shown)
+        if rest:
+            self._on_line(rest.decode("utf-8", "replace"))
+        return b"", stderr
+
+    def _collect(self, data: bytes) -> None:
+        *lines, rest = _LINE_END.split(bytes(self._stdout + data))
+        self._stdout[:] = rest
+        for line in lines:
+            if line:
+                self._on_line(line.decode("utf-8", "replace"))

@@ -186,6 +186,7 @@ class WorkerHost:
             _check_support(driver, configuration)
             driver.do_setup(_SYSTEM)
             driver.check_for_setup_error()
+            driver.set_throttle()
             driver.recover(self._unfinished(host))
             self._restore_exports(host, driver)
             driver.set_initialized()

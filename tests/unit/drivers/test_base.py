@@ -219,3 +219,21 @@ def test_temporary_volumes() -> None:
     made = ToyDriver()._create_temp_volume(None, VOLUME, {"size": 5})
     assert (made.size, made.admin_metadata, made.source_volid) == (5, {"temporary": "True"}, "v1")
     assert made.id != VOLUME.id
+
+
+# ---- copies ------------------------------------------------------------------------------------
+
+
+def test_the_throttle_is_the_operators() -> None:
+    driver = ToyDriver(volume_copy_bps_limit=1000, volume_copy_blkio_cgroup_name="slow")
+    assert driver.throttle.bytes_per_second == 0
+    driver.set_throttle()
+    assert (driver.throttle.bytes_per_second, driver.throttle.cgroup) == (1000, "slow")
+
+
+def test_a_copy_that_fails_leaves_nothing_attached() -> None:
+    driver = ToyDriver()
+    with pytest.raises(VolumeBackendError, match="/dev/nothing"):
+        driver.copy_volume_data(None, VOLUME, VOLUME)
+    assert driver.calls.count("connect") == driver.calls.count("disconnect, forced") == 2
+    assert driver.calls.count("remove_export") == 2

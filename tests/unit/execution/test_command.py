@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 
 from breezeblock.execution.command import (
+    MAX_LINE,
     MAX_STDERR,
     CommandFailed,
     CommandNotFound,
+    CommandNotPlaced,
     CommandOutputTooLarge,
     CommandTimedOut,
     SecretFile,
     run,
     start_daemon,
+    stream,
 )
 
 
@@ -143,3 +146,83 @@ def test_a_daemon_has_a_session_of_its_own(tmp_path: Path) -> None:
     finally:
         daemon.kill()
         daemon.wait()
+
+
+def ignored(line: str) -> None:
+    """Want no line."""
+
+
+def nothing() -> None:
+    """Look at nothing."""
+
+
+def test_lines_come_while_the_program_runs(tmp_path: Path) -> None:
+    go_on = tmp_path / "go-on"
+    lines: list[str] = []
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        go_on.touch()
+
+    waiting = f"while [ ! -e {go_on} ]; do sleep 0.01; done"
+    script = f"read a; echo $a >&2; echo first; {waiting}; printf '50\\r100\\r\\n\\nlast'"
+    said = stream(["sh", "-c", script], on_line=on_line, on_tick=nothing, stdin=b"in\n", timeout=30)
+    assert lines == ["first", "50", "100", "last"]
+    assert said == "in\n"
+
+
+@pytest.mark.parametrize("script", ["echo here; sleep 60", "exec >&- 2>&-; sleep 60"])
+def test_what_a_tick_raises_kills_the_program(script: str) -> None:
+    ticks = []
+
+    def on_tick() -> None:
+        ticks.append(1)
+        if len(ticks) == 3:
+            raise KeyError
+
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(KeyError):
+        stream(["sh", "-c", script], on_line=ignored, on_tick=on_tick)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_a_line_raises_kills_the_program() -> None:
+    with pytest.raises(ValueError, match="no number"):
+        stream(["sh", "-c", "echo no number; sleep 60"], on_line=_number, on_tick=nothing)
+
+
+def _number(line: str) -> None:
+    raise ValueError(line)
+
+
+def test_a_stream_fails_as_a_command_does() -> None:
+    with pytest.raises(CommandFailed, match="exit code 7: sorry"):
+        stream(["sh", "-c", "echo sorry >&2; exit 7"], on_line=ignored, on_tick=nothing)
+    with pytest.raises(CommandTimedOut):
+        stream(["sleep", "60"], on_line=ignored, on_tick=nothing, timeout=0.3)
+    with pytest.raises(CommandTimedOut):
+        stream(
+            ["sh", "-c", "exec >&- 2>&-; sleep 60"], on_line=ignored, on_tick=nothing, timeout=0.3
+        )
+    with pytest.raises(CommandOutputTooLarge):
+        stream(
+            ["sh", "-c", f"head -c {2 * MAX_LINE} /dev/zero; sleep 60"],
+            on_line=ignored,
+            on_tick=nothing,
+        )
+
+
+def test_a_program_is_in_its_group_before_its_input_comes(tmp_path: Path) -> None:
+    """The kernel takes a process by a number written to this file."""
+    (tmp_path / "cgroup.procs").touch()
+    lines: list[str] = []
+    script = f"read a; echo $$; cat {tmp_path}/cgroup.procs"
+    stream(
+        ["sh", "-c", script], on_line=lines.append, on_tick=nothing, stdin=b"a\n", cgroup=tmp_path
+    )
+    assert lines[0] == lines[1]
+
+
+def test_a_program_that_cannot_be_placed_is_killed(tmp_path: Path) -> None:
+    with pytest.raises(CommandNotPlaced, match=f"the cgroup {tmp_path}/none: No such file"):
+        stream(["sleep", "60"], on_line=ignored, on_tick=nothing, cgroup=tmp_path / "none")
