@@ -10,6 +10,8 @@ from typing import Any
 
 from oslo_config import cfg, types
 
+from breezeblock.config.lvm import LVM_OPTIONS
+
 FALLING_BACK_TO_DEFAULT = frozenset(
     {
         "backup_use_same_host",
@@ -265,6 +267,12 @@ RDMA_AND_NVME_OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt("iser_ip_address", default="$my_ip", help="Address of the iSER portal."),
     cfg.PortOpt("iser_port", default=3260, help="Port of the iSER portal."),
     cfg.StrOpt("iser_helper", default="tgtadm", help="What exports volumes over iSER."),
+    cfg.ListOpt(
+        "fc_target_wwpns",
+        default=[],
+        help="World wide port names of this host's fibre channel ports that offer volumes, 16 "
+        "hexadecimal digits each; empty means all that can be targets.",
+    ),
     cfg.PortOpt("nvmet_port_id", default=1, help="Number of the port object in the kernel."),
     cfg.IntOpt("nvmet_ns_id", default=10, min=1, help="Namespace id in each subsystem."),
     cfg.IntOpt(
@@ -377,6 +385,7 @@ BACKEND_OPTIONS: list[cfg.Opt] = [
     *TARGET_OPTIONS,
     *RDMA_AND_NVME_OPTIONS,
     *TRANSFER_OPTIONS,
+    *LVM_OPTIONS,
     *FILE_OPTIONS,
     *FAKE_OPTIONS,
 ]

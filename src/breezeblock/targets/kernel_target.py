@@ -1,0 +1,118 @@
+"""What targets within the kernel have in common.
+
+The kernel forgets its exports at a reboot, and a killed call leaves them half-made.  The records
+say what is to be offered: they are written before the kernel is told, and the kernel is made
+equal to them by looking first.  Whatever else is set up in the kernel belongs to others and is
+left alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+
+from breezeblock.domain.resources import Volume
+from breezeblock.targets.errors import TargetError, TargetPauseFailed, TargetUpdateFailed
+from breezeblock.targets.export_records import ExportRecords
+from breezeblock.targets.failing import failing_as
+from breezeblock.targets.interface import Target
+
+LOG = logging.getLogger(__name__)
+
+
+class KernelTarget(Target):
+    """A target whose exports are in records and in configfs."""
+
+    def __init__(self, records: ExportRecords) -> None:
+        self._records = records
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Load what the kernel needs.  Raises ``TargetError``."""
+
+    @abstractmethod
+    def _is_offered(self, name: str) -> bool:
+        """Whether the kernel offers what the record says, at a glance."""
+
+    @abstractmethod
+    def _offer(self, name: str) -> None:
+        """Make the kernel offer what the record says, whatever it offers now."""
+
+    @abstractmethod
+    def _hold_back(self, name: str) -> None:
+        """End all sessions and let go of the volume's data, so that consumers will be back."""
+
+    @abstractmethod
+    def _grow(self, name: str) -> None:
+        """Tell the kernel that the volume's data has grown."""
+
+    def _held(self, name: str) -> AbstractContextManager[None]:
+        """One worker at a time at what ``_offer`` and ``_hold_back`` change."""
+        return self._records.locked(name)
+
+    def check_for_setup_error(self) -> None:
+        self._prepare()
+        self._records.prepare()
+
+    def is_exported(self, name: str) -> bool:
+        return self._records.read(name) is not None
+
+    def list_exports(self) -> list[str]:
+        return self._records.names()
+
+    def restore(self) -> int:
+        names = self._records.names()
+        if not names:
+            return 0
+        self._prepare()
+        restored = 0
+        for name in names:
+            try:
+                restored += self._restore_one(name)
+            except (TargetError, OSError) as failure:
+                # One bad export must not keep the others down; it is tried again next time.
+                LOG.error("the export of %s was not restored: %s", name, failure)
+        if restored:
+            LOG.info("%d exports restored in the kernel", restored)
+        return restored
+
+    def _restore_one(self, name: str) -> int:
+        if self._is_offered(name):
+            return 0
+        with self._held(name):
+            # Look again: another worker may have been at it, or removed it.
+            if not self.is_exported(name) or self._is_offered(name):
+                return 0
+            self._offer(name)
+        return 1
+
+    def extend_target(self, volume: Volume, path: str) -> None:
+        with failing_as(TargetUpdateFailed, volume.name), self._held(volume.name):
+            if self.is_exported(volume.name):
+                self._grow(volume.name)
+
+    @contextmanager
+    def paused(self, name: str, path: str) -> Iterator[None]:
+        with self._held(name):
+            if not self.is_exported(name):
+                yield
+                return
+            try:
+                self._hold_back(name)
+            except (TargetError, OSError) as failure:
+                with suppress(TargetError, OSError):
+                    self._offer(name)
+                raise TargetPauseFailed(
+                    volume=name, reason=str(failure), transient=True
+                ) from failure
+            try:
+                yield
+            finally:
+                self._offer(name)
+
+
+def not_exported(name: str) -> TargetError:
+    """What a connection to a volume meets that has no export."""
+    return TargetError(reason=f"{name} is not exported. Attach the volume anew")
