@@ -118,7 +118,9 @@ class Application:
 
     # ---- the worker --------------------------------------------------------------------------
 
-    def start_worker(self, ready: Collection[str] | None = None) -> None:
+    def start_worker(
+        self, ready: Collection[str] | None = None, seconds: float = SECONDS
+    ) -> None:
         """Start it and wait for the first reports of the backends ``ready``, None: of all."""
         deployment = self.process.deployment
         self.host = WorkerHost(
@@ -131,7 +133,7 @@ class Application:
         self.host.start()
         names = self.settings.backends if ready is None else ready
         for name in names:
-            eventually(partial(self._is_up, self.settings.service_host(name)), name)
+            eventually(partial(self._is_up, self.settings.service_host(name)), name, seconds)
 
     def _is_up(self, service_host: str) -> bool:
         assert self.host is not None

@@ -154,6 +154,22 @@ def doctor(config_files: tuple[Path, ...], config_dirs: tuple[Path, ...]) -> Non
     sys.exit(examination.examine(settings))
 
 
+@main.command(context_settings={"ignore_unknown_options": True})
+@reads_configuration
+@click.option("--backend", required=True, help="Section of the backend; nothing may serve it.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def conformance(
+    config_files: tuple[Path, ...],
+    config_dirs: tuple[Path, ...],
+    backend: str,
+    arguments: tuple[str, ...],
+) -> None:
+    """Run the conformance kit on a backend's driver. ARGUMENTS go to pytest."""
+    from breezeblock.cli.conformance import run
+
+    sys.exit(run([*config_files, *config_dirs], backend, arguments))
+
+
 @main.command()
 @click.option(
     "--state-path",

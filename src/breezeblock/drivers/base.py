@@ -49,6 +49,8 @@ class BaseVD(
     SUPPORTED: ClassVar[bool] = True
     #: Whether several hosts may serve the same backend at once.
     SUPPORTS_ACTIVE_ACTIVE: ClassVar[bool] = False
+    #: Whether volumes outlive the process that made them; false for what only pretends to store.
+    SURVIVES_PROCESS: ClassVar[bool] = True
     #: ``target_helper`` -> the class that exports volumes with it.
     target_mapping: ClassVar[Mapping[str, str]] = HELPERS
 

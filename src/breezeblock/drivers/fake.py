@@ -54,6 +54,7 @@ class FakeVolumeDriver(VolumeDriver, RevertToSnapshot, ExtendInUse, ListsOwnObje
 
     VERSION = "1.0.0"
     SUPPORTS_ACTIVE_ACTIVE = True
+    SURVIVES_PROCESS = False
 
     def __init__(
         self,

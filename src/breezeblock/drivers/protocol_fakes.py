@@ -27,6 +27,8 @@ def fake_execute(cmd: Any, *_args: Any, **_kwargs: Any) -> Completed:
 class _Pretending(ISCSIDriver):
     """The verbs, without anything behind them."""
 
+    SURVIVES_PROCESS = False
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.set_execute(cast(Execute, fake_execute))
