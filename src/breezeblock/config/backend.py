@@ -273,6 +273,13 @@ RDMA_AND_NVME_OPTIONS: list[cfg.Opt] = [
         help="World wide port names of this host's fibre channel ports that offer volumes, 16 "
         "hexadecimal digits each; empty means all that can be targets.",
     ),
+    cfg.ListOpt(
+        "fc_initiator_wwpns",
+        default=[],
+        help="World wide port names of initiators that may log in to those ports before their "
+        "first volume is attached; they see nothing until then. Others have to log in again "
+        "after their first attachment.",
+    ),
     cfg.PortOpt("nvmet_port_id", default=1, help="Number of the port object in the kernel."),
     cfg.IntOpt("nvmet_ns_id", default=10, min=1, help="Namespace id in each subsystem."),
     cfg.IntOpt(

@@ -17,6 +17,9 @@ __all__ = [
     "DeviceUnavailable",
     "InvalidConnector",
     "InvalidReplicationTarget",
+    "ManageExistingAlreadyManaged",
+    "ManageExistingInvalidReference",
+    "ManageExistingVolumeTypeMismatch",
     "SnapshotIsBusy",
     "TargetError",
     "TargetUpdateFailed",
@@ -97,3 +100,24 @@ class SnapshotIsBusy(VolumeDriverError):
 
     symbol = "snapshot-is-busy"
     template = "Snapshot {name} is busy: {reason}"
+
+
+class ManageExistingInvalidReference(VolumeDriverError):
+    """What shall be managed is not named, not there, or not what it should be."""
+
+    symbol = "manage-existing-invalid-reference"
+    template = "{reference} cannot be managed: {reason}"
+
+
+class ManageExistingAlreadyManaged(VolumeDriverError):
+    """What shall be managed is a volume of the service already."""
+
+    symbol = "manage-existing-already-managed"
+    template = "{reference} is managed already. Choose another one, or unmanage it first."
+
+
+class ManageExistingVolumeTypeMismatch(VolumeDriverError):
+    """What shall be managed cannot be what the volume type asks for."""
+
+    symbol = "manage-existing-volume-type-mismatch"
+    template = "It does not fit the volume type: {reason}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,9 +70,9 @@ class Initiator:
 
         Raises ``VolumeBackendError`` when multipath is enforced and multipathd does not run.
         """
+        self._prepare()
         from os_brick.initiator import connector
 
-        self._prepare()
         try:
             found: dict[str, Any] = connector.get_connector_properties(
                 "", self._address, self._multipath, self._enforce
@@ -122,9 +123,9 @@ class Initiator:
         return size
 
     def _connector(self, kind: str, data: Mapping[str, Any]) -> Any:
+        self._prepare()
         from os_brick.initiator.connector import InitiatorConnector
 
-        self._prepare()
         return InitiatorConnector.factory(
             _PROTOCOLS.get(kind, kind.upper()),
             "",
@@ -145,6 +146,7 @@ class Initiator:
         with _set_up:
             if _is_set_up:
                 return
+            _keep_plain_threads()
             import os_brick
             from os_brick import privileged
             from oslo_concurrency import lockutils
@@ -158,3 +160,14 @@ class Initiator:
                 # Root already: no helper process is needed.
                 privileged.default.set_client_mode(False)
             _is_set_up = True
+
+
+def _keep_plain_threads() -> None:
+    """Keep eventlet out: os-brick's libraries take it where it is installed.
+
+    It would only be imported, never used, but it warns at its import and at every fork.
+    """
+    from oslo_service import backend
+
+    sys.modules.setdefault("eventlet", None)  # type: ignore[arg-type]
+    backend.init_backend(backend.BackendType.THREADING)

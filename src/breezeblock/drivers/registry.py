@@ -26,6 +26,8 @@ _OWN = {
     "fake-iscsi": ("breezeblock.drivers.protocol_fakes", "FakeISCSIDriver"),
     "fake-iser": ("breezeblock.drivers.protocol_fakes", "FakeISERDriver"),
     "file": ("breezeblock.drivers.file", "FileDriver"),
+    "lvm": ("breezeblock.drivers.lvm.driver", "LVMVolumeDriver"),
+    "lvm-fc": ("breezeblock.drivers.lvm.fibre_channel", "LVMFibreChannelDriver"),
 }
 
 #: Class paths of the field and of ours -> short name.
@@ -43,7 +45,7 @@ _CLASS_PATHS = {
 }
 
 #: Known, and not built yet.
-_LATER = {"lvm", "lvm-fc", "rbd"}
+_LATER = {"rbd"}
 
 
 def driver_name(volume_driver: str) -> str:

@@ -39,6 +39,9 @@ def test_names_and_class_paths() -> None:
         ("cinder.tests.fake_driver.FakeLoggingVolumeDriver", "FakeVolumeDriver"),
         ("cinder.volume.driver.FakeISCSIDriver", "FakeISCSIDriver"),
         ("cinder.volume.driver.FakeISERDriver", "FakeISERDriver"),
+        ("cinder.volume.drivers.lvm.LVMVolumeDriver", "LVMVolumeDriver"),
+        ("cinder.volume.drivers.lvm.LVMISCSIDriver", "LVMVolumeDriver"),
+        ("lvm-fc", "LVMFibreChannelDriver"),
     ],
 )
 def test_class_paths_of_the_field(path: str, expected: str) -> None:
@@ -47,7 +50,7 @@ def test_class_paths_of_the_field(path: str, expected: str) -> None:
 
 
 def test_what_this_release_has() -> None:
-    assert {"fake", "file"} <= set(known_drivers())
+    assert {"fake", "file", "lvm", "lvm-fc"} <= set(known_drivers())
 
 
 @pytest.mark.parametrize(

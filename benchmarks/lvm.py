@@ -1,0 +1,148 @@
+"""LVM through the API beside the same lvcreate and lvremove by hand.  It overwrites the disk.
+
+    python -m tests.vm_lab --disk 48 -- .venv/bin/python -m benchmarks.lvm /dev/vda
+
+The service and the commands by hand share one volume group, one kernel and one processor, turn
+by turn.  A thick clone by hand is a volume and a copy by dd.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.vm.end_to_end.cloud import Cloud, cloud
+
+from benchmarks.measurement import Row, markdown, milliseconds
+from breezeblock.execution.command import run
+
+AIM = 1.5
+TURNS = 3
+AT_ONCE = (1, 20)
+_GROUP = "bb-bench"
+_POOL = f"{_GROUP}-pool"
+_TARGETLESS = {"target_helper": "fake", "volume_driver": "lvm", "volume_group": _GROUP}
+
+
+def measure(disk: str) -> list[Row]:
+    """Create, snapshot, clone, delete, on thin and on thick volumes."""
+    run(["vgcreate", "--yes", _GROUP, disk])
+    try:
+        # Half of the group is the pool, the other half is for thick volumes.
+        run(["lvcreate", "--yes", "-Zy", "-T", "-l", "50%VG", "-n", _POOL, _GROUP])
+        backends = {
+            kind: {**_TARGETLESS, "lvm_type": kind, "volume_clear": "none"}
+            for kind in ("thin", "default")
+        }
+        with cloud(backends) as service:
+            return [row for kind in backends for row in _rows(service, kind)]
+    finally:
+        run(["vgremove", "--force", "--yes", _GROUP], timeout=300)
+
+
+def _rows(service: Cloud, kind: str) -> list[Row]:
+    rows = []
+    for count in AT_ONCE if kind == "thin" else (1, 5):
+        times: dict[str, tuple[list[float], list[float]]] = {}
+        for _ in range(TURNS):
+            for name, taken in _turn(service, kind, count).items():
+                times.setdefault(name, ([], []))[0].append(taken)
+            for name, taken in _turn_by_hand(kind, count).items():
+                times[name][1].append(taken)
+        rows += [_row(kind, count, name, *both) for name, both in times.items()]
+    return rows
+
+
+def _row(kind: str, count: int, name: str, ours: list[float], hand: list[float]) -> Row:
+    ratio = statistics.median(ours) / statistics.median(hand)
+    shown = "thick" if kind == "default" else kind
+    return Row(
+        f"LVM {shown}, {name}, {count} at once",
+        f"{milliseconds(statistics.median(ours))}, {ratio:.2f}x",
+        f"by hand: {milliseconds(statistics.median(hand))}",
+        f"<= {AIM}x",
+        ratio <= AIM,
+    )
+
+
+def _turn(service: Cloud, kind: str, count: int) -> dict[str, float]:
+    """Seconds of each verb through the API, until all are done."""
+    times: dict[str, float] = {}
+
+    def timed(name: str, resource: str, bodies: Sequence[dict[str, object]]) -> list[str]:
+        begun = time.perf_counter()
+        made = [service.ask("POST", f"/{resource}s", {resource: body}) for body in bodies]
+        service.application.settle(600)
+        times[name] = time.perf_counter() - begun
+        ids = [str(answer[resource]["id"]) for answer in made]
+        for resource_id in ids:
+            found = service.ask("GET", f"/{resource}s/{resource_id}")[resource]["status"]
+            assert found == "available", f"{name}: {found}"
+        return ids
+
+    def removed(name: str, resource: str, ids: Sequence[str]) -> None:
+        begun = time.perf_counter()
+        for resource_id in ids:
+            service.ask("DELETE", f"/{resource}s/{resource_id}")
+        service.application.settle(600)
+        times[name] = time.perf_counter() - begun
+
+    new: dict[str, object] = {"size": 1, "volume_type": kind}
+    volumes = timed("create", "volume", [new] * count)
+    snapshots = timed("snapshot", "snapshot", [{"volume_id": one} for one in volumes])
+    removed("delete snapshot", "snapshot", snapshots)
+    clones = timed("clone", "volume", [{**new, "source_volid": one} for one in volumes])
+    removed("delete", "volume", volumes)
+    removed("delete clone", "volume", clones)
+    return times
+
+
+def _turn_by_hand(kind: str, count: int) -> dict[str, float]:
+    """Seconds of the same with LVM's own commands, as many at once."""
+    thin = kind == "thin"
+    numbers = range(count)
+    create = ["-T", f"{_GROUP}/{_POOL}", "-V", "1G"] if thin else ["-L", "1G", _GROUP]
+
+    def snapshot(number: int) -> None:
+        size = [] if thin else ["-L", "1G"]
+        name = ["-n", f"snap{number}"]
+        run(["lvcreate", "--yes", "-kn", "-s", *name, *size, f"{_GROUP}/vol{number}"])
+
+    def clone(number: int) -> None:
+        if thin:
+            name = ["-n", f"clone{number}"]
+            run(["lvcreate", "--yes", "-kn", "-s", *name, f"{_GROUP}/vol{number}"])
+            return
+        run(["lvcreate", "--yes", "-n", f"clone{number}", "-L", "1G", _GROUP])
+        source, destination = f"/dev/{_GROUP}/vol{number}", f"/dev/{_GROUP}/clone{number}"
+        flags = ["bs=1M", "oflag=direct", "conv=fdatasync"]
+        run(["dd", f"if={source}", f"of={destination}", *flags], timeout=600)
+
+    def remove(name: str) -> Callable[[int], None]:
+        return lambda number: _discard(run(["lvremove", "--yes", f"{_GROUP}/{name}{number}"]))
+
+    times = {}
+    for name, verb in (
+        ("create", lambda number: _discard(run(["lvcreate", "-y", "-n", f"vol{number}", *create]))),
+        ("snapshot", snapshot),
+        ("delete snapshot", remove("snap")),
+        ("clone", clone),
+        ("delete", remove("vol")),
+        ("delete clone", remove("clone")),
+    ):
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(count) as pool:
+            list(pool.map(verb, numbers))
+        times[name] = time.perf_counter() - begun
+    return times
+
+
+def _discard(_: object) -> None:
+    """A verb answers nothing."""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown(measure(sys.argv[1])))
