@@ -41,6 +41,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(GuestTests(config, HERE), "guest-tests")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """Show the end of the kernel's log with what failed in a guest."""
+    report: pytest.TestReport = yield  # type: ignore[assignment]
+    if report.failed and in_guest():
+        report.sections.append(("kernel log", run(["dmesg"]).text[-6000:]))
+    return report  # type: ignore[return-value]
+
+
 def load_modules(*names: str) -> None:
     """Load kernel modules; nothing happens if they are there."""
     run(["modprobe", "-a", *names])

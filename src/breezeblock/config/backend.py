@@ -277,8 +277,9 @@ RDMA_AND_NVME_OPTIONS: list[cfg.Opt] = [
         "fc_initiator_wwpns",
         default=[],
         help="World wide port names of initiators that may log in to those ports before their "
-        "first volume is attached; they see nothing until then. Others have to log in again "
-        "after their first attachment.",
+        "first volume is attached; they see nothing until then. One that is not listed and has "
+        "reached the ports earlier finds volumes only after a loss of its link that is longer "
+        "than its dev_loss_tmo.",
     ),
     cfg.PortOpt("nvmet_port_id", default=1, help="Number of the port object in the kernel."),
     cfg.IntOpt("nvmet_ns_id", default=10, min=1, help="Namespace id in each subsystem."),

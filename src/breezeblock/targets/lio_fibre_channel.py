@@ -4,11 +4,11 @@ A port (WWPN) of this machine is one target that all volumes share, each with a 
 An initiator keeps what it knew under a LUN, so LUNs come round again only after all others were
 used.  Initiators see the LUNs that are mapped in their ACL, and nothing without one.
 
-An initiator asks whether a port is a target when it logs in to the port, and tcm_fc says no to one
-without an ACL.  Linux initiators keep that answer until the login has been away for their
-``dev_loss_tmo``.  So an initiator's first volume has to be there before it can log in, which
-zoning at the attachment sees to; without zoning its port has to be reset once.  ACLs that have
-become empty stay for that reason; they show nothing.
+An initiator asks whether a port is a target when it logs in, and tcm_fc says no to one without an
+ACL.  Linux's libfc keeps that answer until the port has been away for its ``dev_loss_tmo``.  So
+the targets, and the ACLs of the initiators known beforehand, are made when the service starts: a
+later attachment only maps a LUN.  ACLs stay when their last LUN goes: the next volume then needs
+no new login.  An ACL without LUNs shows nothing.
 """
 
 from __future__ import annotations
@@ -47,9 +47,14 @@ MAX_LUN = 16383
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FibreChannelSettings:
-    """What a backend wants of its exports; ``wwpns`` empty means all ports that can serve."""
+    """What a backend wants of its exports.
+
+    ``wwpns`` are ports of this machine; empty means all that can serve.  ``initiators`` are ports
+    of consumers that may log in before they have a volume.
+    """
 
     wwpns: tuple[str, ...] = ()
+    initiators: tuple[str, ...] = ()
     write_cache: bool = True
     discard: bool = False
 
@@ -76,10 +81,11 @@ class LioFibreChannel(KernelTarget):
 
     def _prepare(self) -> None:
         require_modules(self._execute, _MODULES)
+        self._fabric.admit(self._wwpns(), self._settings.initiators)
 
-    def check_for_setup_error(self) -> None:
-        super().check_for_setup_error()
-        self._wwpns()
+    def restore(self) -> int:
+        self._prepare()  # without a volume too: initiators log in before
+        return super().restore()
 
     def validate_connector(self, connector: Connector) -> None:
         for key in ("wwpns", "wwnns"):
@@ -120,7 +126,8 @@ class LioFibreChannel(KernelTarget):
     def _next_lun(self) -> int:
         # What another worker has taken and not yet recorded is safe: it comes round again last.
         records = map(self._records.read, self._records.names())
-        return self._luns.take({record["lun"] for record in records if record})
+        recorded = {record["lun"] for record in records if record}
+        return self._luns.take(recorded | self._fabric.used_luns())
 
     def _wwpns(self) -> tuple[str, ...]:
         """The ports to offer volumes at.  Raises ``TargetError`` if there are none."""
@@ -222,6 +229,8 @@ class FibreChannelConfiguration(TargetConfiguration, Protocol):
     @property
     def fc_target_wwpns(self) -> list[str]: ...
     @property
+    def fc_initiator_wwpns(self) -> list[str]: ...
+    @property
     def iscsi_write_cache(self) -> str: ...
     @property
     def report_discard_supported(self) -> bool: ...
@@ -231,7 +240,8 @@ def create(configuration: TargetConfiguration) -> LioFibreChannel:
     """The entry point: ``configuration`` has this target's options."""
     options = cast(FibreChannelConfiguration, configuration)
     settings = FibreChannelSettings(
-        wwpns=tuple(map(plain_wwpn, getattr(options, "fc_target_wwpns", None) or ())),
+        wwpns=tuple(map(plain_wwpn, options.fc_target_wwpns)),
+        initiators=tuple(map(plain_wwpn, options.fc_initiator_wwpns)),
         write_cache=options.iscsi_write_cache != "off",
         discard=options.report_discard_supported,
     )

@@ -1,4 +1,4 @@
-"""iSCSI by tgt: one target per volume, its only unit (LUN 1) the volume's file or device.
+"""iSCSI and iSER by tgt: one target per volume, its only unit (LUN 1) the volume's file or device.
 
 Security: a target always demands CHAP, and it lets nobody in before its account is bound, so
 there is no moment in which a login needs no secret.
@@ -9,18 +9,23 @@ target is dropped without an answer.  ``paused`` therefore goes by the initiator
 the target goes offline (no login), all connections are closed, in-flight requests are waited for,
 and the unit is closed, which tgt refuses as long as one is left.  Initiators keep what was not
 answered, log in again as soon as the target is back, and repeat it.
+
+iSER: tgtd listens at RDMA port 3260 of every IPv4 address.  (Its option for another port is read
+wrongly: after a good number it looks at an ``errno`` that a library has left over from before.)
+It lets in only those whose initiator's name is on the target's access list; so that is kept on
+record with the export, which an attachment's beginning and end change.
 """
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
+from breezeblock.domain.errors import InvalidConnector
 from breezeblock.domain.resources import Volume
 from breezeblock.execution.durable import make_private_directory
 from breezeblock.execution.filelock import LockTimeout, lock
@@ -42,18 +47,17 @@ from breezeblock.targets.interface import (
 )
 from breezeblock.targets.tgt_daemon import TgtDaemon, TgtDaemonSettings
 from breezeblock.targets.tgt_export import LUN, Export
-from breezeblock.targets.tgt_protocol import Code, TargetState, TgtdError
+from breezeblock.targets.tgt_protocol import TargetState, is_initiator_name
+from breezeblock.targets.tgt_targets import Targets, admits, is_right
 
 LOG = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 
-#: Seconds to wait for requests in flight; the storage below may be slow, not dead.
-DRAIN_SECONDS = 20.0
 #: Seconds to wait for another worker at the same export (it may be within a pause).
 LOCK_SECONDS = 90.0
-#: How often a pause's end is repeated because a login slipped in.
-_RESUME_TRIES = 5
+#: The RDMA port that tgtd's iSER listens at.
+_ISER_PORT = 3260
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,7 @@ class TgtSettings:
     portals: iscsi.Portals
     target_prefix: str
     volumes_dir: Path
+    driver: str = "iscsi"
     write_cache: bool = True
     bsoflags: str = ""
     discard: bool = False
@@ -71,12 +76,12 @@ class TgtSettings:
 class TgtAdm(Target):
     """See the module."""
 
-    storage_protocol = "iSCSI"
-
     def __init__(self, settings: TgtSettings, daemon: TgtDaemon) -> None:
+        self.storage_protocol = "iSER" if settings.driver == "iser" else "iSCSI"
         self._settings = settings
         self._daemon = daemon
         self._tgtd = daemon.client
+        self._targets = Targets(daemon.client)
         self._directory = settings.volumes_dir
         self._restored_into: str | None = None
 
@@ -85,9 +90,28 @@ class TgtAdm(Target):
     def check_for_setup_error(self) -> None:
         if "," in self._settings.bsoflags or "\n" in self._settings.bsoflags:
             raise TargetError(reason="iscsi_target_flags must not hold a comma or a line break")
+        iser = self._settings.driver == "iser"
+        if iser:
+            self._check_iser()
         make_private_directory(self._directory / ".locks")
         make_private_directory(self._directory)
         self._daemon.ensure_running()
+        if iser:
+            self._daemon.require_iser()
+
+    def _check_iser(self) -> None:
+        portals = self._settings.portals
+        if portals.port != _ISER_PORT:
+            raise TargetError(
+                reason=f"tgt serves iSER at port {_ISER_PORT} only, not at {portals.port}. Set "
+                f"target_port (iser_port, if the driver reads that) to {_ISER_PORT}, or "
+                "target_helper to lioadm"
+            )
+        if any(":" in address for address in portals.addresses):
+            raise TargetError(
+                reason="tgt serves iSER at IPv4 addresses only. Change target_ip_address, or set "
+                "target_helper to lioadm"
+            )
 
     def restore(self) -> int:
         return self._restore(except_for=None)
@@ -122,13 +146,14 @@ class TgtAdm(Target):
 
     def _restore_one(self, name: str, there: dict[str, TargetState]) -> int:
         export = tgt_export.read(self._directory, name)
-        if export is None or _is_right(export, there.get(export.iqn)):
+        state = there.get(export.iqn) if export else None
+        if export is None or (is_right(export, state) and admits(export, state)):
             return 0
         with self._locked(name):
             # Read again: another worker may have removed it meanwhile.
             export = tgt_export.read(self._directory, name)
             if export is not None:
-                self._put(export)
+                self._targets.put(export)
         return 1
 
     # ---- exports -------------------------------------------------------------------------------
@@ -140,7 +165,7 @@ class TgtAdm(Target):
             with self._locked(volume.name):
                 export = self._export(volume, path)
                 tgt_export.write(self._directory, export)
-                tid = self._with_daemon(volume.name, lambda: self._put(export))
+                tid = self._with_daemon(volume.name, lambda: self._targets.put(export))
         except (TargetError, OSError) as failure:
             raise TargetCreateFailed(
                 volume=volume.name,
@@ -157,7 +182,7 @@ class TgtAdm(Target):
         """
         known = tgt_export.read(self._directory, volume.name)
         if known is not None and known == self._export(volume, path) and self._is_restored():
-            tid = self._tid(known.iqn)
+            tid = self._targets.tid(known.iqn)
             if tid is not None:
                 return self._model(tid, known)
         return self.create_export(volume, path)
@@ -170,7 +195,7 @@ class TgtAdm(Target):
                 iqn = export.iqn if export else self._settings.target_prefix + name
                 # The file goes last: if this is interrupted, the next call still knows the
                 # account that has to go.
-                self._with_daemon(name, lambda: self._take_away(iqn, export))
+                self._with_daemon(name, lambda: self._targets.take_away(iqn, export))
                 (self._directory / name).unlink(missing_ok=True)
         except (TargetError, OSError) as failure:
             raise TargetRemoveFailed(
@@ -179,7 +204,50 @@ class TgtAdm(Target):
 
     def initialize_connection(self, volume: Volume, connector: Connector) -> ConnectionInfo:
         self.validate_connector(connector)
-        return iscsi.connection_info(volume, connector)
+        export = tgt_export.read(self._directory, volume.name)
+        kind = export.driver if export else self._settings.driver
+        info = iscsi.connection_info(volume, connector, kind, default_lun=LUN)
+        if kind == "iser":
+            self._admit(volume.name, str(connector["initiator"]))
+        return info
+
+    def terminate_connection(
+        self,
+        volume: Volume,
+        connector: Connector | None,
+        *,
+        force: bool = False,
+        others: Sequence[Connector] = (),
+    ) -> bool:
+        staying = {str(other.get("initiator")) for other in others}
+        with self._locked(volume.name):
+            export = tgt_export.read(self._directory, volume.name)
+            if export is not None and export.driver == "iser":
+                gone = {str(connector.get("initiator"))} if connector else set(export.initiators)
+                self._dismiss(export, gone - staying, end_sessions=force or connector is None)
+        return connector is not None and bool(others)
+
+    def _admit(self, name: str, initiator: str) -> None:
+        if not is_initiator_name(initiator):
+            raise InvalidConnector(missing="a well-formed initiator name")
+        with self._locked(name):
+            export = tgt_export.read(self._directory, name)
+            if export is None:
+                raise TargetError(reason=f"volume {name} is not exported. Attach it anew")
+            if initiator not in export.initiators:
+                export = replace(export, initiators=(*export.initiators, initiator))
+                tgt_export.write(self._directory, export)
+            wanted = export
+            self._with_daemon(name, lambda: self._targets.put(wanted))
+
+    def _dismiss(self, export: Export, initiators: set[str], *, end_sessions: bool) -> None:
+        remaining = tuple(name for name in export.initiators if name not in initiators)
+        changed = replace(export, initiators=remaining)
+        # First the record: a restart in between must not let them in again.
+        tgt_export.write(self._directory, changed)
+        tid = self._with_daemon(export.name, lambda: self._targets.put(changed))
+        if end_sessions:
+            self._targets.end_sessions(tid, changed)
 
     def is_exported(self, name: str) -> bool:
         return tgt_export.read(self._directory, name) is not None
@@ -202,7 +270,7 @@ class TgtAdm(Target):
     def paused(self, name: str, path: str) -> Iterator[None]:
         with self._locked(name):
             export = tgt_export.read(self._directory, name)
-            tid = self._tid(export.iqn) if export else None
+            tid = self._targets.tid(export.iqn) if export else None
             if export is None or tid is None:
                 yield
                 return
@@ -210,124 +278,23 @@ class TgtAdm(Target):
             try:
                 yield
             finally:
-                self._resume(tid, export)
+                self._targets.resume(tid, export)
 
     def _pause(self, name: str, tid: int, export: Export) -> None:
         try:
-            self._empty(tid)
-            with _tolerating(Code.NO_LUN):
-                self._tgtd.delete_lun(tid, LUN)
+            self._targets.pause(tid, export)
         except TargetError as failure:
             with suppress(TargetError):
-                self._resume(tid, export)
+                self._targets.resume(tid, export)
             raise TargetPauseFailed(volume=name, reason=str(failure), transient=True) from failure
-
-    def _empty(self, tid: int) -> None:
-        """Take a target offline and wait until nobody is connected and nothing is in flight."""
-        self._tgtd.set_state(tid, ready=False)
-        deadline = time.monotonic() + DRAIN_SECONDS
-        wait = 0.0005
-        while connections := self._tgtd.connections(tid):
-            for connection in connections:
-                # Gone meanwhile is what we want.
-                with _tolerating(Code.NO_SESSION, Code.NO_CONNECTION):
-                    self._tgtd.close_connection(tid, connection)
-            if time.monotonic() > deadline:
-                raise TargetError(
-                    reason=f"requests are still in flight after {DRAIN_SECONDS:.0f} s. "
-                    "Look at the storage below, then try again",
-                    transient=True,
-                )
-            time.sleep(wait)
-            wait = min(wait * 2, 0.05)
-
-    def _resume(self, tid: int, export: Export) -> None:
-        """Open the unit and let consumers in.
-
-        A login that began before the target went offline may end within the pause; tgt then
-        drops its requests without an answer.  Such a session is there before or right after
-        the target is ready, so it is looked for at both moments and sent away, to come back.
-        """
-        self._open_unit(tid, export)
-        for _ in range(_RESUME_TRIES):
-            self._empty(tid)
-            self._tgtd.set_state(tid, ready=True)
-            if not self._tgtd.connections(tid):
-                return
-        LOG.warning("initiators of %s logged in faster than could be looked", export.iqn)
-
-    # ---- one target ----------------------------------------------------------------------------
-
-    def _put(self, export: Export) -> int:
-        """Make tgtd offer ``export``, whatever it offers now; return the tid."""
-        tid = self._tid(export.iqn)
-        if tid is None:
-            tid = self._new_target(export)
-            self._fill(tid, export)
-            return tid
-        state = next((s for s in self._tgtd.targets() if s.tid == tid), None)
-        if state is None or not _is_right(export, state):
-            LOG.info("mending the export %s", export.iqn)
-            self._empty(tid)
-            self._close_entrance(tid, state)
-            for user in state.accounts if state else ():
-                with _tolerating(Code.NO_USER):
-                    self._tgtd.delete_account(user)
-            with _tolerating(Code.NO_LUN):
-                self._tgtd.delete_lun(tid, LUN)
-            self._fill(tid, export)
-        return tid
-
-    def _new_target(self, export: Export) -> int:
-        for tid in export.tids():
-            try:
-                self._tgtd.new_target(tid, export.iqn)
-            except TgtdError as refused:
-                if refused.code is not Code.TARGET_EXISTS:
-                    raise
-                continue
-            return tid
-        raise TargetError(reason=f"no free target id for {export.iqn}")
-
-    def _close_entrance(self, tid: int, state: TargetState | None) -> None:
-        """Nobody may log in while the account is changed: a target without one asks nothing."""
-        for address in state.acl if state else ():
-            with _tolerating(Code.NO_ACL):
-                self._tgtd.disallow(tid, address)
-
-    def _fill(self, tid: int, export: Export) -> None:
-        """Account, unit, and only then the entrance."""
-        with _tolerating(Code.NO_USER):
-            self._tgtd.delete_account(export.user)
-        self._tgtd.new_account(export.user, export.secret)
-        self._tgtd.bind_account(tid, export.user)
-        self._open_unit(tid, export)
-        with _tolerating(Code.ACL_EXISTS):
-            self._tgtd.allow(tid, "ALL")
-        self._tgtd.set_state(tid, ready=True)
-
-    def _open_unit(self, tid: int, export: Export) -> None:
-        with _tolerating(Code.LUN_EXISTS):
-            self._tgtd.new_lun(tid, LUN, export.unit_creation)
-        self._tgtd.update_lun(tid, LUN, export.unit_settings)
-
-    def _take_away(self, iqn: str, export: Export | None) -> None:
-        tid = self._tid(iqn)
-        if tid is not None:
-            self._empty(tid)
-            with _tolerating(Code.NO_TARGET):
-                self._tgtd.delete_target(tid)
-        if export is not None:
-            with _tolerating(Code.NO_USER):
-                self._tgtd.delete_account(export.user)
-
-    def _tid(self, iqn: str) -> int | None:
-        return next((tid for tid, name in self._tgtd.target_names().items() if name == iqn), None)
 
     # ---- records -------------------------------------------------------------------------------
 
     def _export(self, volume: Volume, path: str) -> Export:
-        """What is to be offered; credentials are those on record, else on file, else new."""
+        """What is to be offered; credentials are those on record, else on file, else new.
+
+        What is exported already keeps its protocol: its consumers know it by that.
+        """
         known = tgt_export.read(self._directory, volume.name)
         credentials = iscsi.parse_auth(volume.provider_auth)
         if credentials is None:
@@ -342,6 +309,8 @@ class TgtAdm(Target):
             write_cache=self._settings.write_cache,
             bsoflags=self._settings.bsoflags,
             discard=self._settings.discard,
+            driver=known.driver if known else self._settings.driver,
+            initiators=known.initiators if known else (),
         )
 
     def _model(self, tid: int, export: Export) -> ModelUpdate:
@@ -377,27 +346,6 @@ class TgtAdm(Target):
         return action()
 
 
-def _is_right(export: Export, state: TargetState | None) -> bool:
-    """Whether tgtd offers exactly this (a unit's size is not looked at)."""
-    return (
-        state is not None
-        and state.ready
-        and state.accounts == (export.user,)
-        and state.acl == ("ALL",)
-        and any(u.number == LUN and u.path == export.path and u.online for u in state.luns)
-    )
-
-
-@contextmanager
-def _tolerating(*codes: Code) -> Iterator[None]:
-    """Let these refusals of tgtd pass: they say that what is asked is so already."""
-    try:
-        yield
-    except TgtdError as refused:
-        if refused.code not in codes:
-            raise
-
-
 class TgtConfiguration(TargetConfiguration, Protocol):
     """The options of this target and of the daemon it speaks to."""
 
@@ -426,6 +374,7 @@ def create_daemon(configuration: TgtConfiguration) -> TgtDaemon:
             control_port=configuration.tgt_control_port,
             managed=configuration.tgt_daemon_managed,
             io_threads=configuration.tgt_io_threads,
+            iser=configuration.target_protocol == "iser",
         )
     )
 
@@ -437,6 +386,7 @@ def create(configuration: TargetConfiguration) -> TgtAdm:
         portals=iscsi.portals_of(options),
         target_prefix=options.target_prefix,
         volumes_dir=Path(options.volumes_dir),
+        driver=options.target_protocol,
         write_cache=options.iscsi_write_cache != "off",
         bsoflags=options.iscsi_target_flags or "",
         discard=options.report_discard_supported,

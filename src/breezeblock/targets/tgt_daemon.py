@@ -15,6 +15,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +23,15 @@ from breezeblock.execution.command import start_daemon
 from breezeblock.execution.durable import make_private_directory, write_atomically
 from breezeblock.execution.filelock import LockTimeout, lock
 from breezeblock.targets.errors import TargetError, TargetUnavailable
-from breezeblock.targets.tgt_protocol import SYSTEM_SOCKET, TgtdClient, TgtdError
+from breezeblock.targets.tgt_protocol import NO_ISER, SYSTEM_SOCKET, TgtdClient, TgtdError
 
 LOG = logging.getLogger(__name__)
 
 #: A unix socket's path has 108 bytes; tgtd appends a dot and the control port.
 _MAX_SOCKET_PATH = 98
+#: MiB of memory that tgtd pins per RDMA device: 512 KiB for each request that is worked on at
+#: once; those beyond wait.  Its own default is 1024.
+_ISER_POOL_MIB = 256
 _START_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 
@@ -37,7 +41,8 @@ class TgtDaemonSettings:
     """How the daemon shall run.
 
     ``portals`` are ``ip:port`` (IPv6 in brackets).  ``io_threads`` is the number of threads per
-    volume: as many of its requests are worked on at once.
+    volume: as many of its requests are worked on at once.  ``iser`` says that iSER is needed:
+    tgtd takes up RDMA devices only when it begins.
     """
 
     state_path: Path
@@ -45,6 +50,7 @@ class TgtDaemonSettings:
     control_port: int = 0
     managed: bool = True
     io_threads: int = 8
+    iser: bool = False
 
 
 class TgtDaemon:
@@ -63,18 +69,20 @@ class TgtDaemon:
     def ensure_running(self) -> bool:
         """Make sure that a daemon answers; true if it had to be started.
 
-        Raises ``TargetUnavailable``.
+        It listens on all portals then, also if it was started with others.  Raises
+        ``TargetUnavailable``.
         """
         if not self._settings.managed:
             self.client.ping()
             return False
-        if self._answers():
+        if self._listens():
             return False
         make_private_directory(self._directory)
         make_private_directory(Path(self.socket_path).parent)
         try:
             with lock(self._directory / "start.lock", timeout=3 * _START_SECONDS):
                 if self._answers():
+                    self._listen()
                     return False
                 self._start()
                 return True
@@ -82,6 +90,19 @@ class TgtDaemon:
             raise TargetUnavailable(
                 reason="another process has been starting tgtd for too long", transient=True
             ) from busy
+
+    def require_iser(self) -> None:
+        """Raise ``TargetUnavailable`` unless the daemon serves iSER.
+
+        A daemon of ours that nobody uses is ended, so that the next start may find the device.
+        """
+        if self.client.has_driver("iser"):
+            return
+        if self._settings.managed:
+            # Refused while it has targets.
+            with suppress(TgtdError):
+                self.client.shut_down()
+        raise TargetUnavailable(reason=NO_ISER)
 
     def identity(self) -> str:
         """Names this run of the daemon: another answer means that it was restarted.
@@ -126,6 +147,30 @@ class TgtDaemon:
             directory.rmdir()
         return True
 
+    def _listens(self) -> bool:
+        """Whether the daemon runs and has all portals."""
+        try:
+            return set(self._settings.portals) <= set(self.client.portals())
+        except (TargetUnavailable, TgtdError):
+            return False
+
+    def _listen(self) -> None:
+        """Open the portals that are missing.
+
+        tgtd says nothing of an address that it does not get; so its list is looked at.
+        """
+        there = set(self.client.portals())
+        for portal in self._settings.portals:
+            if portal not in there:
+                with suppress(TgtdError):
+                    self.client.add_portal(portal)
+        missing = set(self._settings.portals) - set(self.client.portals())
+        if missing:
+            raise TargetUnavailable(
+                reason=f"tgtd cannot listen on {', '.join(sorted(missing))}. Choose a free "
+                f"target_port, or stop what uses it ({self._directory / 'log'} has more)"
+            )
+
     def _answers(self) -> bool:
         try:
             self.client.ping()
@@ -143,30 +188,22 @@ class TgtDaemon:
         log_path = self._directory / "log"
         child = start_daemon(
             [
-                "tgtd",
-                "-f",
-                "-C",
-                str(settings.control_port),
-                "-t",
-                str(settings.io_threads),
-                "--iscsi",
-                f"portal={settings.portals[0]}",
+                *("tgtd", "-f"),
+                *("-C", str(settings.control_port)),
+                *("-t", str(settings.io_threads)),
+                *("--iscsi", f"portal={settings.portals[0]}"),
+                *(("--iser", f"pool_sz_mb={_ISER_POOL_MIB}") if settings.iser else ()),
             ],
             log_path=str(log_path),
             environment={"TGT_IPC_SOCKET": self.socket_path},
         )
         write_atomically(self._pid_file, f"{child.pid} {_start_time(child.pid)}\n".encode())
         self._wait_until_it_answers(child, log_path)
-        for portal in settings.portals[1:]:
-            self.client.add_portal(portal)
-        # tgtd goes on, with another portal or with none, when it does not get the address.
-        missing = set(settings.portals) - set(self.client.portals())
-        if missing:
+        try:
+            self._listen()
+        except TargetUnavailable:
             self.stop()
-            raise TargetUnavailable(
-                reason=f"tgtd cannot listen on {', '.join(sorted(missing))}. Choose a free "
-                f"target_port, or stop what uses it ({log_path} has more)"
-            )
+            raise
         LOG.info("tgtd runs as pid %d on %s", child.pid, ", ".join(settings.portals))
 
     def _wait_until_it_answers(self, child: subprocess.Popen[bytes], log_path: Path) -> None:

@@ -36,6 +36,15 @@ class Export:
     write_cache: bool = True
     bsoflags: str = ""
     discard: bool = False
+    #: tgtd's driver: ``iscsi`` or ``iser``.
+    driver: str = "iscsi"
+    #: The initiators that may enter by name; iSER only.
+    initiators: tuple[str, ...] = ()
+
+    @property
+    def acl(self) -> tuple[str, ...]:
+        """Whom tgtd lets in, if they have the secret."""
+        return ("ALL", *self.initiators)
 
     @property
     def scsi_id(self) -> str:
@@ -104,7 +113,8 @@ def write(directory: Path, export: Export) -> None:
     lines = [
         f"<target {export.iqn}>",
         f"    backing-store {export.path}",
-        "    driver iscsi",
+        f"    driver {export.driver}",
+        *(f"    initiator-name {name}" for name in export.initiators),
         f"    incominguser {export.user} {export.secret}",
         *([f"    bsoflags {export.bsoflags}"] if export.bsoflags else []),
         f"    write-cache {'on' if export.write_cache else 'off'}",
@@ -139,6 +149,8 @@ def read(directory: Path, name: str) -> Export | None:
         write_cache=values.get("write-cache") != "off",
         bsoflags=values.get("bsoflags", ""),
         discard=values.get("thin-provisioning") == "1",
+        driver=values.get("driver", "iscsi"),
+        initiators=tuple(re.findall(r"^ +initiator-name (\S+)$", text, re.MULTILINE)),
     )
 
 

@@ -22,6 +22,8 @@ from breezeblock.targets.errors import TargetError, TargetUnavailable
 #: Where the distribution's tgtd listens; a dot and the control port follow.
 SYSTEM_SOCKET = "/var/run/tgtd/socket"
 
+_INITIATOR_NAME = re.compile(r"(?:iqn|eui|naa)\.[^\s,\0]{1,219}")
+
 # mode, operation, driver, length of all, tid, session, lun, connection, host number,
 # device type, account direction, pack, force
 _REQUEST = struct.Struct("@ii64sIiQQIIIIII")
@@ -56,6 +58,13 @@ class Mode(IntEnum):
     CONNECTION = 6
     ACCOUNT = 7
 
+
+#: Why tgtd has no driver ``iser``, and what to do.
+NO_ISER = (
+    "tgtd has no iSER: it found no RDMA device when it started, or another process listens at "
+    "RDMA port 3260. Set up the device, run: modprobe rdma_ucm; then start tgtd anew (it must "
+    "not serve volumes meanwhile)"
+)
 
 #: A target id that no volume gets: those have 28 bits.
 _NOBODYS_TID = 0x7FFFFFF0
@@ -130,6 +139,7 @@ class TargetState:
 
     tid: int
     name: str
+    driver: str
     ready: bool
     luns: tuple[Lun, ...]
     accounts: tuple[str, ...]
@@ -165,13 +175,11 @@ class TgtdClient:
         control_port: int = 0,
         *,
         timeout: float = 10.0,
-        driver: str = "iscsi",
     ) -> None:
         """``timeout`` bounds, in seconds, each wait for tgtd (it answers in microseconds
         unless the machine is in trouble)."""
         self.socket_path = f"{socket_path}.{control_port}"
         self._timeout = timeout
-        self._driver = driver.encode()
 
     # ---- transport ---------------------------------------------------------------------------
 
@@ -187,6 +195,7 @@ class TgtdClient:
         connection: int = 0,
         lun: int = 0,
         direction: int = 0,
+        driver: str = "iscsi",
     ) -> str:
         """Send one request and return the text of the answer.
 
@@ -199,7 +208,7 @@ class TgtdClient:
         header = _header(
             mode,
             op,
-            driver=self._driver,
+            driver=driver.encode(),
             body_size=len(body),
             tid=tid,
             session=session,
@@ -240,7 +249,7 @@ class TgtdClient:
 
     def peer_pid(self) -> int:
         """The process that answers on the socket.  Raises ``TargetUnavailable``."""
-        pid, _, _ = self._exchange(_header(Mode.PORTAL, Op.SHOW, driver=self._driver))
+        pid, _, _ = self._exchange(_header(Mode.PORTAL, Op.SHOW, driver=b"iscsi"))
         return pid
 
     # ---- the daemon --------------------------------------------------------------------------
@@ -248,6 +257,16 @@ class TgtdClient:
     def ping(self) -> None:
         """Return if tgtd serves iSCSI.  Raises ``TargetUnavailable`` or ``TgtdError``."""
         self._request("show its portals", Mode.PORTAL, Op.SHOW)
+
+    def has_driver(self, driver: str) -> bool:
+        """Whether tgtd serves ``iscsi`` or ``iser``; iSER only if it began with an RDMA device."""
+        try:
+            self._request("show its portals", Mode.PORTAL, Op.SHOW, driver=driver)
+        except TgtdError as refused:
+            if refused.code is Code.NO_DRIVER:
+                return False
+            raise
+        return True
 
     def portals(self) -> list[str]:
         """Where it listens, as ``ip:port``."""
@@ -291,9 +310,19 @@ class TgtdClient:
         text = self._request("show its targets", Mode.TARGET, Op.SHOW, tid=-1)
         return list(parse_targets(text))
 
-    def new_target(self, tid: int, name: str) -> None:
-        """Make an empty target that nobody may enter yet."""
-        self._request(f"create target {name}", Mode.TARGET, Op.NEW, f"targetname={name}", tid=tid)
+    def new_target(self, tid: int, name: str, driver: str = "iscsi") -> None:
+        """Make an empty target that nobody may enter yet.
+
+        ``driver`` is ``iscsi`` or ``iser``.  Afterwards tgtd knows a target's driver by itself.
+        """
+        self._request(
+            f"create target {name}",
+            Mode.TARGET,
+            Op.NEW,
+            f"targetname={name}",
+            tid=tid,
+            driver=driver,
+        )
 
     def delete_target(self, tid: int) -> None:
         """Remove a target without sessions.
@@ -310,23 +339,18 @@ class TgtdClient:
             f"set target {tid} {state}", Mode.TARGET, Op.UPDATE, f"state={state}", tid=tid
         )
 
-    def allow(self, tid: int, address: str) -> None:
-        """Let initiators at ``address`` (or ``ALL``) in."""
+    def allow(self, tid: int, whom: str) -> None:
+        """Let the initiator of this name, or those at this address (or ``ALL``), in.
+
+        One of the two is enough over TCP; over iSER tgtd wants both.
+        """
         self._request(
-            f"allow {address} into target {tid}",
-            Mode.TARGET,
-            Op.BIND,
-            f"initiator-address={address}",
-            tid=tid,
+            f"allow {whom} into target {tid}", Mode.TARGET, Op.BIND, _admission(whom), tid=tid
         )
 
-    def disallow(self, tid: int, address: str) -> None:
+    def disallow(self, tid: int, whom: str) -> None:
         self._request(
-            f"disallow {address} into target {tid}",
-            Mode.TARGET,
-            Op.UNBIND,
-            f"initiator-address={address}",
-            tid=tid,
+            f"disallow {whom} into target {tid}", Mode.TARGET, Op.UNBIND, _admission(whom), tid=tid
         )
 
     # ---- logical units -----------------------------------------------------------------------
@@ -364,6 +388,13 @@ class TgtdClient:
             )
         ]
 
+    def requests(self, tid: int) -> dict[tuple[int, int], tuple[int, int]]:
+        """Reads and writes begun and done, by (unit, session) of those who are connected."""
+        text = self._request(f"count requests of target {tid}", Mode.TARGET, Op.STATS, tid=tid)
+        rows = [[int(field) for field in line.split()] for line in text.splitlines()[1:]]
+        # target, unit, session; then bytes and requests: reads begun, done, writes begun, done
+        return {(row[1], row[2]): (row[4] + row[8], row[6] + row[10]) for row in rows}
+
     def close_connection(self, tid: int, connection: Connection) -> None:
         self._request(
             f"close a connection of target {tid}",
@@ -394,6 +425,15 @@ class TgtdClient:
         )
 
 
+def is_initiator_name(text: str) -> bool:
+    """Whether this is a name that tgtd can hold of an initiator (RFC 7143, 4.2.7), no address."""
+    return _INITIATOR_NAME.fullmatch(text) is not None
+
+
+def _admission(whom: str) -> str:
+    return f"initiator-{'name' if is_initiator_name(whom) else 'address'}={whom}"
+
+
 def parse_targets(text: str) -> Iterator[TargetState]:
     """The targets in tgtd's description of itself."""
     for block in re.split(r"^(?=Target \d+: )", text, flags=re.MULTILINE):
@@ -402,9 +442,11 @@ def parse_targets(text: str) -> Iterator[TargetState]:
             continue
         parts = re.split(r"^    (?=\S)", block, flags=re.MULTILINE)
         sections = {part.partition("\n")[0]: part.partition("\n")[2] for part in parts[1:]}
+        driver = re.search(r"Driver: (\S+)", sections.get("System information:", ""))
         yield TargetState(
             tid=int(head[1]),
             name=head[2],
+            driver=driver[1] if driver else "",
             ready="State: ready" in sections.get("System information:", ""),
             luns=tuple(_luns(sections.get("LUN information:", ""))),
             accounts=tuple(sections.get("Account information:", "").split()),

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests import tgtd
@@ -22,6 +23,8 @@ from breezeblock.domain.resources import Volume
 from breezeblock.targets import tgt_export
 from breezeblock.targets.errors import TargetError, TargetUnavailable
 from breezeblock.targets.interface import Target
+from breezeblock.targets.registry import create_target
+from breezeblock.targets.tgt_protocol import is_initiator_name
 
 CONNECTOR = {"initiator": "iqn.1994-05.com.example:one", "ip": "127.0.0.1", "host": "one"}
 
@@ -125,6 +128,132 @@ def test_connection_info(target: Target, options: Options) -> None:
         target.initialize_connection(volume, {"host": "one"})
     assert target.terminate_connection(volume, CONNECTOR, others=[CONNECTOR]) is True
     assert target.terminate_connection(volume, CONNECTOR) is False
+
+
+def test_all_portals_listen_and_are_told(options: Options) -> None:
+    options.target_secondary_ip_addresses = ["127.0.0.2"]
+    target = tgtd.target_of(options)
+    volume, _ = exported(target, options)
+    portals = [f"127.0.0.1:{options.target_port}", f"127.0.0.2:{options.target_port}"]
+    assert sorted(tgtd.daemon_of(options).client.portals()) == portals
+    data = target.initialize_connection(volume, CONNECTOR)["data"]
+    assert data["target_portal"] == portals[0]
+    assert data["target_portals"] == portals
+    assert data["target_iqns"] == [data["target_iqn"]] * 2
+    assert data["target_luns"] == [1, 1]
+    for portal in portals:
+        assert tgtd.inquire(tgtd.url(volume).replace(";".join(portals), portal)).returncode == 0
+
+
+def test_a_running_daemon_listens_on_what_is_added(options: Options) -> None:
+    volume, _ = exported(tgtd.target_of(options), options)
+    pid = tgtd.daemon_of(options).pid()
+    options.target_secondary_ip_addresses = ["127.0.0.2"]
+    for _ in range(2):
+        tgtd.target_of(options)
+    assert tgtd.daemon_of(options).pid() == pid
+    address = tgtd.url(volume).replace("127.0.0.1", "127.0.0.2")
+    assert tgtd.inquire(address).returncode == 0
+    with socket.socket() as other:
+        other.bind(("127.0.0.3", options.target_port))
+        other.listen()
+        options.target_secondary_ip_addresses = ["127.0.0.3"]
+        with pytest.raises(TargetUnavailable, match=r"127\.0\.0\.3"):
+            tgtd.target_of(options)
+    assert tgtd.inquire(address).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [({"target_port": 3333}, "3260"), ({"target_ip_address": "::1"}, "IPv4")],
+)
+def test_where_iser_cannot_be(options: Options, changes: dict[str, Any], remedy: str) -> None:
+    wrong = dataclasses.replace(
+        options, **{"target_protocol": "iser", "target_port": 3260, **changes}
+    )
+    target = create_target(wrong)
+    assert target.storage_protocol == "iSER"
+    with pytest.raises(TargetError, match=remedy):
+        target.check_for_setup_error()
+    assert tgtd.daemon_of(options).pid() is None
+
+
+def without_rdma() -> bool:
+    devices = Path("/sys/class/infiniband")
+    return not devices.is_dir() or not any(devices.iterdir())
+
+
+@pytest.mark.skipif(not without_rdma(), reason="asks what happens without an RDMA device")
+def test_iser_without_an_rdma_device(options: Options) -> None:
+    volume, _ = exported(tgtd.target_of(options), options)
+    iser = dataclasses.replace(
+        options, target_protocol="iser", target_port=3260, target_ip_address="127.0.0.77"
+    )
+    with pytest.raises(TargetUnavailable, match="no RDMA device"):
+        tgtd.target_of(iser)
+    # A daemon that has exports goes on; an idle one gives way to one that may find the device.
+    assert tgtd.inquire(tgtd.url(volume)).returncode == 0
+    tgtd.target_of(options).remove_export(volume)
+    with pytest.raises(TargetUnavailable, match="modprobe rdma_ucm"):
+        tgtd.target_of(iser)
+    eventually(lambda: tgtd.daemon_of(options).pid() is None, "its end")
+
+
+def test_an_export_keeps_its_protocol(target: Target, options: Options) -> None:
+    volume, path = exported(target, options)
+    iser = create_target(dataclasses.replace(options, target_protocol="iser"))
+    assert iser.create_export(volume, str(path)) == {
+        "provider_location": volume.provider_location,
+        "provider_auth": volume.provider_auth,
+    }
+    assert tgtd.inquire(tgtd.url(volume)).returncode == 0
+    assert iser.initialize_connection(volume, CONNECTOR)["driver_volume_type"] == "iscsi"
+
+
+def test_records_of_iser_exports(tmp_path: Path) -> None:
+    export = tgt_export.Export(
+        name="volume-x",
+        iqn="iqn.x:volume-x",
+        path="/x",
+        user="u",
+        secret="s",
+        driver="iser",
+        initiators=("iqn.1994-05.com.example:one", "iqn.1994-05.com.example:two"),
+    )
+    tgt_export.write(tmp_path, export)
+    assert tgt_export.read(tmp_path, "volume-x") == export
+    text = (tmp_path / "volume-x").read_text()
+    assert "    driver iser\n" in text
+    assert "    initiator-name iqn.1994-05.com.example:two\n" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("iqn.1994-05.com.example:one", True),
+        ("eui.02004567A425678D", True),
+        ("naa.52004567BA64678D", True),
+        ("ALL", False),
+        ("10.0.0.1", False),
+        ("iqn.a,initiator-address=ALL", False),
+        ("iqn.a\n", False),
+        ("iqn." + "x" * 220, False),
+    ],
+)
+def test_names_of_initiators(name: str, is_one: bool) -> None:
+    assert is_initiator_name(name) is is_one
+
+
+def test_requests_are_counted(target: Target, options: Options) -> None:
+    volume, _ = exported(target, options)
+    client = tgtd.daemon_of(options).client
+    (tid,) = client.target_names()
+    assert client.requests(tid) == {}
+    writer = Writer(tgtd.url(volume), blocks=16)
+    writer.wait_for(20)
+    begun, done = client.requests(tid)[(tgt_export.LUN, 1)]
+    assert begun >= done >= 20
+    writer.stop()
 
 
 def test_removal_while_an_initiator_writes(target: Target, options: Options) -> None:
