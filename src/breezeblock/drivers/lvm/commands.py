@@ -3,6 +3,9 @@
 LVM takes the group's lock for every command, so that two commands never meet, and a command
 that was begun is finished even if the service dies: its programs run in sessions of their own.
 What a program says is turned into a type here, by exit code and pattern, in one table.
+
+A command does not read disks that are volumes of this very host, attached to it (``loopback``):
+their requests may wait for the command itself, and what is on them is their users'.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from breezeblock.drivers.errors import VolumeBackendError
-from breezeblock.drivers.lvm import errors
+from breezeblock.drivers.lvm import errors, loopback
 from breezeblock.drivers.lvm.errors import LvmError
 from breezeblock.execution.command import (
     CommandError,
@@ -76,6 +79,7 @@ class Lvm:
         self._execute = execute
         self._tries = max(1, options.num_shell_tries)
         self._environment = environment(options)
+        self._own_filter: str | None = None
 
     def look(self, *command: str, missing_is_fine: bool = False) -> str:
         """Run a command that changes nothing; return its standard output.
@@ -101,6 +105,24 @@ class Lvm:
             raise LvmError(reason=str(failure), transient=failure.transient) from failure
 
     def _run(self, command: Sequence[str], timeout: float) -> Completed:
+        hidden = loopback.patterns()
+        return self._try(self._hiding(command, hidden) if hidden else command, timeout)
+
+    def _hiding(self, command: Sequence[str], hidden: Sequence[str]) -> Sequence[str]:
+        """The command with an option that hides these disks, beside what the operator hides."""
+        if self._own_filter is None:
+            answer = self._execute(
+                ["lvmconfig", "devices/filter"],
+                timeout=_REPORT_SECONDS,
+                accept=(0, 5),  # 5: there is none
+                environment=self._environment,
+            )
+            self._own_filter = answer.text.partition("=[")[2].strip().rstrip("]")
+        rejected = ",".join(f'"r|^{path}$|"' for path in hidden)
+        filters = f"{rejected},{self._own_filter}" if self._own_filter else rejected
+        return with_setting(command, f"devices{{filter=[{filters}]}}")
+
+    def _try(self, command: Sequence[str], timeout: float) -> Completed:
         for rest in range(self._tries - 1, -1, -1):
             try:
                 return self._execute(command, timeout=timeout, environment=self._environment)
@@ -118,6 +140,16 @@ class Lvm:
             except CommandError as failure:
                 raise LvmError(reason=f"{failure}. Install lvm2") from failure
         raise AssertionError("unreachable")
+
+
+def with_setting(command: Sequence[str], setting: str) -> list[str]:
+    """The command with one more setting of lvm.conf(5); LVM takes ``--config`` only once."""
+    words = list(command)
+    if "--config" in words:
+        at = words.index("--config") + 1
+        words[at] = f"{words[at]} {setting}"
+        return words
+    return [*words, "--config", setting]
 
 
 def environment(options: LvmConfiguration) -> Mapping[str, str]:
