@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,8 +28,10 @@ def groups(volume_group: str, second_volume_group: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def service(groups: dict[str, str], iscsid: None) -> Iterator[Cloud]:
+def service(groups: dict[str, str], iscsid: None, modules: Callable[..., None]) -> Iterator[Cloud]:
     """One service with a backend of every kind and target."""
+    # Before os-brick looks what this host can do.
+    modules("nvme-tcp")
     backends = {
         f"{kind}-{target}": {
             "volume_driver": "cinder.volume.drivers.lvm.LVMVolumeDriver",
