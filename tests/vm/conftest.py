@@ -78,7 +78,7 @@ def _volume_group(name: str, disk: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def volume_group() -> Iterator[str]:
-    """The name of a fresh volume group of 6 GiB; it and all in it go after the module."""
+    """The name of a fresh volume group of 8 GiB; it and all in it go after the module."""
     with _volume_group("bb-test", "/dev/vda") as name:
         yield name
 

@@ -17,11 +17,11 @@ from breezeblock.execution.command import run
 CONFIGFS = Path("/sys/kernel/config")
 
 
-def test_root_with_two_scratch_disks_of_6_gib() -> None:
+def test_root_with_two_scratch_disks_of_8_gib() -> None:
     assert os.geteuid() == 0
     for name in ("vda", "vdb"):
         assert stat.S_ISBLK(Path("/dev", name).stat().st_mode)
-        assert int(Path("/sys/block", name, "size").read_text()) * 512 == 6 * 1024**3
+        assert int(Path("/sys/block", name, "size").read_text()) * 512 == 8 * 1024**3
 
 
 def test_temporary_files_are_in_memory() -> None:

@@ -10,21 +10,27 @@ from tests.vm_lab.hardware import Hardware
 
 #: How many guests run at a time; each keeps one core busy.
 GUESTS_AT_ONCE = 2
-#: Below this many tests, a second guest's start takes longer than it saves.
+#: The usual number of tests that a second guest is worth starting for.
 WORTH_A_GUEST = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A kind of guest: its hardware, and the number of such guests that tests may be dealt to."""
+    """A kind of guest: its hardware, and the number of such guests that tests may be dealt to.
+
+    Below ``worth`` tests, further guests' starts take longer than they save.
+    """
 
     hardware: Hardware
     guests: int = 1
+    worth: int = WORTH_A_GUEST
 
 
-#: A test asks for another than the default by ``@pytest.mark.guest("name")``.
+#: A test asks for another than the default by ``@pytest.mark.guest("name")``.  The longest come
+#: first, and there are more guests than run at a time, so that all cores have work to the end.
 PROFILES = {
-    "default": Profile(Hardware(disks=(6, 6)), guests=2),
+    "conformance": Profile(Hardware(disks=(8, 8)), guests=3, worth=1),
+    "default": Profile(Hardware(disks=(8, 8)), guests=4),
     "fibre_channel": Profile(Hardware(disks=(6,), nic_pair=True)),
     "cgroup1": Profile(Hardware(disks=(6,), cgroup=1)),
 }
@@ -56,20 +62,20 @@ def deal(items: Iterable[pytest.Item]) -> list[Share]:
     shares: list[Share] = []
     for name, tests in by_profile.items():
         profile = PROFILES[name]
-        parts = _parts(tests, profile.guests)
+        parts = _parts(tests, profile)
         for number, part in enumerate(parts, start=1):
             suffix = f"-{number}" if len(parts) > 1 else ""
             shares.append(Share(name + suffix, profile, part))
     return shares
 
 
-def _parts(tests: list[pytest.Item], guests: int) -> list[list[pytest.Item]]:
+def _parts(tests: list[pytest.Item], profile: Profile) -> list[list[pytest.Item]]:
     """Modules stay whole, for the sake of what their tests share."""
     modules: dict[str, list[pytest.Item]] = {}
     for test in tests:
         modules.setdefault(test.nodeid.partition("::")[0], []).append(test)
     parts: list[list[pytest.Item]] = [
-        [] for _ in range(guests if len(tests) >= WORTH_A_GUEST else 1)
+        [] for _ in range(profile.guests if len(tests) >= profile.worth else 1)
     ]
     for module in sorted(modules.values(), key=len, reverse=True):
         min(parts, key=len).extend(module)

@@ -49,9 +49,15 @@ def test_many_tests_are_dealt_to_several_guests_by_whole_modules(module: pytest.
         share.name: [test.nodeid.partition("::")[0] for test in share.tests]
         for share in deal(items)
     }
-    assert list(dealt) == ["default-1", "default-2"]
+    assert list(dealt) == ["default-1", "default-2", "default-3"]
     assert dealt["default-1"] == ["a.py"] * WORTH_A_GUEST
-    assert dealt["default-2"] == ["c.py"] * 4 + ["b.py"] * 3
+    assert dealt["default-2"] == ["c.py"] * 4
+    assert dealt["default-3"] == ["b.py"] * 3
+
+
+def test_a_profile_may_give_every_module_a_guest(module: pytest.Module) -> None:
+    items = [sample(module, f"{name}.py", "test_it", "conformance") for name in "ab"]
+    assert [share.name for share in deal(items)] == ["conformance-1", "conformance-2"]
 
 
 def test_one_module_is_never_split(module: pytest.Module) -> None:

@@ -10,6 +10,8 @@ from tests.conformance import kit
 
 from breezeblock.execution.command import run
 
+pytestmark = pytest.mark.guest("conformance")
+
 DISK = "/dev/vdb"
 
 
@@ -25,7 +27,7 @@ def reflinking(tmp_path: Path) -> Iterator[Path]:
     run(["wipefs", "--quiet", "--all", DISK])
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_it_conforms(reflinking: Path, tmp_path: Path) -> None:
     kit.run(
         tmp_path,

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from tests.conformance import kit
 
+pytestmark = pytest.mark.guest("conformance")
 
-@pytest.mark.timeout(900)
+
+@pytest.mark.timeout(1500)
 def test_it_conforms(volume_group: str, tmp_path: Path) -> None:
     kit.run(
         tmp_path,

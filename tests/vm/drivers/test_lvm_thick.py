@@ -154,7 +154,7 @@ def test_a_full_group_leaves_nothing(driver: LVMVolumeDriver, options: Options) 
     assert driver._site.journal.entries() == []
     pool = driver.get_volume_stats()["pools"][0]
     assert pool["thick_provisioning_support"] is True
-    assert pool["free_capacity_gb"] == pool["total_capacity_gb"] == 6.0
+    assert pool["free_capacity_gb"] == pool["total_capacity_gb"] == 8.0
     assert pool["provisioned_capacity_gb"] == 0
 
 
