@@ -115,6 +115,7 @@ class LVMVolumeDriver(
 
     def do_setup(self, context: object) -> None:
         self._site.journal.prepare()
+        setup.make_pool(self._site, self._options.lvm_type)
 
     def check_for_setup_error(self) -> None:
         self._site.journal.prepare()

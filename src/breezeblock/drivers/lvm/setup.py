@@ -25,8 +25,15 @@ _THIN_SINCE = (2, 2, 95)
 _POOL_PERCENT = 95
 
 
+def make_pool(site: Site, lvm_type: str) -> None:
+    """Make the group's thin pool if it is wanted and missing.  Raises ``Misconfigured``."""
+    report = _report(site)
+    if site.pool not in report.volumes and _wants_thin(site, lvm_type, report):
+        site.group.create_pool(site.pool, _POOL_PERCENT)
+
+
 def check(site: Site, lvm_type: str) -> bool:
-    """Look at the group, make the thin pool if it is wanted; return whether volumes are thin.
+    """Look at the group and its pool; return whether new volumes are thin.
 
     ``lvm_type`` is ``thin``, ``default`` (thick) or ``auto``: thin if LVM can do it and the group
     has the pool already or nothing at all.  Raises ``Misconfigured``.
@@ -41,8 +48,11 @@ def check(site: Site, lvm_type: str) -> bool:
     if not _wants_thin(site, lvm_type, report):
         return False
     if site.pool not in report.volumes:
-        site.group.create_pool(site.pool, _POOL_PERCENT)
-        report = site.group.report()
+        raise Misconfigured(
+            backend=site.backend,
+            reason=f"group {report.name} has no thin pool {site.pool} yet. The service makes it "
+            "when it starts; or set lvm_type = default",
+        )
     _check_pool(site, report)
     return True
 

@@ -12,7 +12,7 @@ from tests.unit.drivers.lvm.test_commands import Options, Script, group
 
 from breezeblock.drivers.errors import BackendMisconfigured
 from breezeblock.drivers.lvm.journal import Journal
-from breezeblock.drivers.lvm.setup import check
+from breezeblock.drivers.lvm.setup import check, make_pool
 from breezeblock.drivers.lvm.site import Site
 
 VERSION = "  LVM version:     2.03.16(2) (2022-05-18)\n"
@@ -55,9 +55,22 @@ def test_what_new_volumes_are(tmp_path: Path, lvm_type: str, report: str, thin: 
 
 @pytest.mark.parametrize("lvm_type", ["auto", "thin"])
 def test_the_pool_is_made(tmp_path: Path, lvm_type: str) -> None:
-    made, script = site(tmp_path, EMPTY, VERSION, "", with_volumes(POOL))
-    assert check(made, lvm_type) is True
+    made, script = site(tmp_path, EMPTY, VERSION, "")
+    make_pool(made, lvm_type)
     assert script.commands[2] == ["lvcreate", "-y", "-Zy", "-T", "-l", "95%FREE", "vg0/vg0-pool"]
+
+
+def test_a_look_makes_no_pool(tmp_path: Path) -> None:
+    made, script = site(tmp_path, EMPTY, VERSION)
+    with pytest.raises(BackendMisconfigured, match="no thin pool vg0-pool yet"):
+        check(made, "auto")
+    assert len(script.commands) == 2
+
+
+def test_a_pool_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    made, script = site(tmp_path, with_volumes(POOL))
+    make_pool(made, "thin")
+    assert len(script.commands) == 1
 
 
 def test_an_old_lvm(tmp_path: Path) -> None:
