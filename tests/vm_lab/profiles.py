@@ -29,7 +29,7 @@ class Profile:
 #: A test asks for another than the default by ``@pytest.mark.guest("name")``.  The longest come
 #: first, and there are more guests than run at a time, so that all cores have work to the end.
 PROFILES = {
-    "conformance": Profile(Hardware(disks=(8, 8)), guests=3, worth=1),
+    "conformance": Profile(Hardware(disks=(12, 8)), guests=3, worth=1),
     "default": Profile(Hardware(disks=(8, 8)), guests=4),
     "fibre_channel": Profile(Hardware(disks=(6,), nic_pair=True)),
     "cgroup1": Profile(Hardware(disks=(6,), cgroup=1)),

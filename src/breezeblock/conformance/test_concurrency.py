@@ -15,7 +15,7 @@ from breezeblock.domain.resources import Snapshot, Volume
 
 _THREADS = 8
 #: GiB that one thread takes at most: a volume, its snapshot, two copies.
-_ROOM_EACH = 4
+_ROOM_EACH = 5
 _EMPTY = Contents.empty()
 _PLACES = few_places(_EMPTY.size)
 
