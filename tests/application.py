@@ -118,9 +118,7 @@ class Application:
 
     # ---- the worker --------------------------------------------------------------------------
 
-    def start_worker(
-        self, ready: Collection[str] | None = None, seconds: float = SECONDS
-    ) -> None:
+    def start_worker(self, ready: Collection[str] | None = None, seconds: float = SECONDS) -> None:
         """Start it and wait for the first reports of the backends ``ready``, None: of all."""
         deployment = self.process.deployment
         self.host = WorkerHost(
