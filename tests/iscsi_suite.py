@@ -52,6 +52,16 @@ def outcomes(unit: Unit, directory: Path, families: tuple[str, ...] = FAMILIES) 
     return found
 
 
+def new_failures(ours: dict[str, str], by_hand: dict[str, str]) -> set[str]:
+    """What fails, or is skipped, on our unit and not on one that was set up by hand."""
+    assert ours.keys() == by_hand.keys()
+    return {
+        test
+        for test, outcome in ours.items()
+        if outcome != "passed" and outcome != by_hand[test] and by_hand[test] != "FAILED"
+    }
+
+
 def _run(family: str, unit: Unit, directory: Path) -> dict[str, str]:
     first, second = INITIATORS
     # The secret goes by the environment, where libiscsi looks for it.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests import tgtd
-from tests.iscsi_suite import FAMILIES, Unit, outcomes
+from tests.iscsi_suite import FAMILIES, Unit, new_failures, outcomes
 from tests.tgtd import Options
 
 from breezeblock.targets.registry import create_target
@@ -65,7 +65,7 @@ def test_the_same_failures_as_by_hand(options: Options, tmp_path: Path) -> None:
             stream.truncate(SIZE)
     found = outcomes(ours(options, disks[0]), tmp_path)
     expected = outcomes(by_hand(options, disks[1]), tmp_path)
-    assert found == expected
+    assert new_failures(found, expected) == set()
     passed = {test.rpartition(".")[0] for test, outcome in found.items() if outcome == "passed"}
     assert {"SCSI.Read16", "SCSI.Write16", "SCSI.Unmap", "SCSI.ProutReserve"} <= passed
     assert len(found) > len(FAMILIES)

@@ -201,8 +201,8 @@ def test_mirrors(volume_group: str) -> None:
             assert driver.vg.existing(one.name).is_mirrored
             pool = driver.get_volume_stats()["pools"][0]
             assert pool["location_info"].endswith(f":{volume_group}:default:1")
-            assert 5.9 < pool["total_capacity_gb"] <= 6
-            assert 3.9 < pool["free_capacity_gb"] < 4.0
+            assert 7.9 < pool["total_capacity_gb"] <= 8
+            assert 5.9 < pool["free_capacity_gb"] < 6.0
             driver.delete_volume(one)
             with pytest.raises(BackendMisconfigured, match="lvm_mirrors"):
                 started(dataclasses.replace(options, lvm_type="thin"))

@@ -104,7 +104,7 @@ def test_life(  # noqa: PLR0915 - one story
     assert pool["thin_provisioning_support"] is True
     assert pool["total_volumes"] == 4
     assert pool["provisioned_capacity_gb"] == 7.0
-    assert 5 < pool["free_capacity_gb"] <= pool["total_capacity_gb"] < 6
+    assert 7 < pool["free_capacity_gb"] <= pool["total_capacity_gb"] < 8
     assert 0 < pool["thin_pool_metadata_percent"] < 50
     assert pool["backend_state"] == "up"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests import tgtd
 from tests.backend_options import backend_options
-from tests.iscsi_suite import INITIATORS, Unit, outcomes
+from tests.iscsi_suite import INITIATORS, Unit, new_failures, outcomes
 
 from breezeblock.execution.command import run
 from breezeblock.targets.registry import create_target
@@ -78,6 +78,6 @@ def test_the_same_failures_as_by_hand(
     found = outcomes(ours(devices["ours"]), tmp_path)
     expected = outcomes(by_hand(devices["by-hand"]), tmp_path)
     run(["targetcli", "clearconfig", "confirm=True"], timeout=60)
-    assert found == expected
+    assert new_failures(found, expected) == set()
     passed = {test.rpartition(".")[0] for test, outcome in found.items() if outcome == "passed"}
     assert {"SCSI.Read16", "SCSI.Write16", "SCSI.Unmap", "SCSI.ProutReserve"} <= passed
