@@ -39,8 +39,8 @@ class Entry:
     """One piece of unfinished work on the logical volume ``name``.
 
     ``tag`` is put on a volume that is created under this entry, so that it can be told from one
-    that was there, complete, before.  ``size`` is its size in bytes before an extension,
-    ``snapshot`` the logical volume that it is being reverted to.
+    that was there, complete, before.  ``size`` is its size in bytes before an extension, or that of
+    the ``snapshot`` that it is being reverted to.
     """
 
     name: str

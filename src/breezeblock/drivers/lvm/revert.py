@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import time
 
-from breezeblock.drivers import block_device, progress
+from breezeblock.drivers import block_device, progress, zeroing
 from breezeblock.drivers.errors import VolumeBackendError, VolumeIsBusy, VolumeIsMissing
 from breezeblock.drivers.lvm import kernel, names
 from breezeblock.drivers.lvm.errors import InUse, LogicalVolumeMissing, LvmError, NameTaken
@@ -118,7 +118,7 @@ class Revert:
         kept = self._group.find(snapshot)
         if kept is not None and not kept.merging:
             self._check(kept, found.name)
-            self._journal.begin(found.name, REVERT, snapshot=snapshot)
+            self._journal.begin(found.name, REVERT, size=kept.origin_size, snapshot=snapshot)
             self._start(found.name, snapshot)
         elif self._begun_with(found.name, snapshot):
             self._group.resume_merge(found.name)
@@ -177,8 +177,19 @@ class Revert:
 
     def take_again(self, name: str, snapshot: str) -> None:
         """The merge has consumed the snapshot; the volume's bytes are still the snapshot's."""
+        self._clear_growth(name)
         try:
             self._group.snapshot_thick(snapshot, name)
         except NameTaken:
             LOG.info("snapshot %s is there again", snapshot)
         self._journal.finish(name, REVERT)
+
+    def _clear_growth(self, name: str) -> None:
+        """What the volume grew by after the snapshot is none of the snapshot's bytes: zeros."""
+        entry = self._journal.find(name, REVERT)
+        if entry is None or not entry.size:
+            return
+        device = self._site.device(name)
+        size = block_device.size(device)
+        if size > entry.size:
+            zeroing.zero(device, entry.size, size - entry.size)
