@@ -37,7 +37,7 @@ from breezeblock.targets.nvmet_target import CONFIGFS, NvmetSettings, NvmetTarge
 _TRANSPORTS = {"nvmet_tcp": "tcp", "nvmet_rdma": "rdma"}
 
 
-class Nvmet(NvmetTarget):
+class NVMET(NvmetTarget):
     """A subsystem for each volume."""
 
     # ---- exports -----------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def create(configuration: TargetConfiguration) -> NvmetTarget:
     options = cast(NvmetConfiguration, configuration)
     settings = _settings(options)
     records = ExportRecords(Path(options.volumes_dir) / "nvmet")
-    kind = NvmetShared if options.lvm_share_target else Nvmet
+    kind = NvmetShared if options.lvm_share_target else NVMET
     return kind(settings, records, Configfs(CONFIGFS))
 
 

@@ -74,7 +74,7 @@ class ScstSettings:
     account: tuple[str, str] | None = None
 
 
-class ScstAdm(Target):
+class SCSTAdm(Target):
     """See the module."""
 
     storage_protocol = "iSCSI"
@@ -267,7 +267,7 @@ def create(
     configuration: TargetConfiguration,
     execute: Execute = run,
     conf: Path = Path("/etc/scst.conf"),
-) -> ScstAdm:
+) -> SCSTAdm:
     """The entry point: ``configuration`` has this target's options."""
     options = cast(ScstConfiguration, configuration)
     if options.scst_target_driver != "iscsi":
@@ -283,4 +283,4 @@ def create(
         shared_target=options.scst_target_iqn_name or None,
         account=chap.configured(options),
     )
-    return ScstAdm(settings, Scstadmin(execute, directory, conf))
+    return SCSTAdm(settings, Scstadmin(execute, directory, conf))

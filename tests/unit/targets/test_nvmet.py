@@ -11,7 +11,7 @@ from tests.backend_options import backend_options
 from breezeblock.domain.errors import InvalidConnector
 from breezeblock.domain.resources import Volume
 from breezeblock.targets.errors import TargetError
-from breezeblock.targets.nvmet import Nvmet
+from breezeblock.targets.nvmet import NVMET
 from breezeblock.targets.nvmet_connection import connection_info, location
 from breezeblock.targets.nvmet_kernel import Port, ports_of_record, ports_record, serial_of
 from breezeblock.targets.nvmet_shared import NvmetShared
@@ -70,7 +70,7 @@ def test_a_serial_number_has_room_for_20_characters() -> None:
 def test_options_choose_the_kind(tmp_path: Path) -> None:
     own = create_target(options(tmp_path))
     shared = create_target(options(tmp_path, lvm_share_target=True))
-    assert type(own) is Nvmet
+    assert type(own) is NVMET
     assert type(shared) is NvmetShared
     assert own.storage_protocol == shared.storage_protocol == "NVMe-oF"
     for target in (own, shared):
