@@ -13,13 +13,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from breezeblock.domain.errors import InvalidConnector
 from breezeblock.domain.resources import Volume
 from breezeblock.execution.command import Execute, run
 from breezeblock.execution.durable import make_private_directory, write_atomically
@@ -28,17 +25,13 @@ from breezeblock.targets.chelsio_tool import Iscsictl
 from breezeblock.targets.errors import (
     TargetCreateFailed,
     TargetError,
-    TargetPauseFailed,
     TargetRemoveFailed,
-    TargetUpdateFailed,
 )
 from breezeblock.targets.export_records import ExportRecords
 from breezeblock.targets.failing import failing_as
+from breezeblock.targets.initiator_list import InitiatorListTarget
 from breezeblock.targets.interface import (
-    ConnectionInfo,
-    Connector,
     ModelUpdate,
-    Target,
     TargetConfiguration,
 )
 
@@ -47,7 +40,6 @@ LOG = logging.getLogger(__name__)
 LUN = 0
 _TID = 1
 _UNFIT = re.compile(r'[\s,#:"]')
-_INITIATOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 #: A list without entries would admit everybody.
 _NOBODY = "iqn.2010-10.org.openstack:nobody"
 
@@ -63,15 +55,16 @@ class ChelsioSettings:
     account: tuple[str, str] | None = None
 
 
-class CxtAdm(Target):
+class CxtAdm(InitiatorListTarget):
     """See the module."""
 
     storage_protocol = "iSCSI"
+    TOOL = "a Chelsio target"
 
     def __init__(self, settings: ChelsioSettings, tool: Iscsictl) -> None:
+        super().__init__(ExportRecords(settings.directory))
         self._settings = settings
         self._tool = tool
-        self._records = ExportRecords(settings.directory)
 
     # ---- set-up --------------------------------------------------------------------------------
 
@@ -81,17 +74,12 @@ class CxtAdm(Target):
         self._tool.check()
 
     def restore(self) -> int:
-        restored = 0
-        for name in self._records.names():
-            try:
-                with self._records.locked(name):
-                    record = self._records.read(name)
-                    if record is not None:
-                        restored += self._put(name, record)
-            except (TargetError, OSError) as failure:
-                # One bad export must not keep the others down; it is tried again next time.
-                LOG.error("the export of %s was not restored: %s", name, failure)
-        return restored
+        return self._restore_each(self._restore_one)
+
+    def _restore_one(self, name: str) -> bool:
+        with self._records.locked(name):
+            record = self._records.read(name)
+            return record is not None and self._put(name, record)
 
     # ---- exports -------------------------------------------------------------------------------
 
@@ -120,83 +108,6 @@ class CxtAdm(Target):
                 self._file(name).unlink(missing_ok=True)
                 self._records.remove(name)
 
-    def is_exported(self, name: str) -> bool:
-        return self._records.read(name) is not None
-
-    def list_exports(self) -> list[str]:
-        return self._records.names()
-
-    # ---- consumers -----------------------------------------------------------------------------
-
-    def validate_connector(self, connector: Connector) -> None:
-        super().validate_connector(connector)
-        if not _INITIATOR.fullmatch(str(connector["initiator"])):
-            raise InvalidConnector("The connector's initiator is no iSCSI name.")
-
-    def initialize_connection(self, volume: Volume, connector: Connector) -> ConnectionInfo:
-        self.validate_connector(connector)
-        initiator = str(connector["initiator"])
-        with self._records.locked(volume.name):
-            record = self._records.read(volume.name)
-            if record is None:
-                raise TargetError(reason=f"volume {volume.id} is not exported. Attach it anew")
-            self._admit(volume.name, record, sorted({*record["initiators"], initiator}))
-        return iscsi.connection_info(volume, connector)
-
-    def terminate_connection(
-        self,
-        volume: Volume,
-        connector: Connector | None,
-        *,
-        force: bool = False,
-        others: Sequence[Connector] = (),
-    ) -> bool:
-        stay = {other.get("initiator") for other in others}
-        with self._records.locked(volume.name):
-            record = self._records.read(volume.name)
-            if record is not None:
-                gone = None if connector is None else connector.get("initiator")
-                left = [i for i in record["initiators"] if i != gone or i in stay]
-                self._admit(volume.name, record, [] if connector is None else left)
-        return connector is not None and bool(others)
-
-    def _admit(self, name: str, record: dict[str, Any], initiators: list[str]) -> None:
-        record["initiators"] = initiators
-        self._records.write(name, record)
-        self._put(name, record)
-
-    # ---- changes under consumers ---------------------------------------------------------------
-
-    def extend_target(self, volume: Volume, path: str) -> None:
-        try:
-            with self.paused(volume.name, path):
-                LOG.debug("%s is opened anew in its new size", volume.name)
-        except TargetError as failure:
-            raise TargetUpdateFailed(
-                volume=volume.name, reason=str(failure), transient=failure.transient
-            ) from failure
-
-    @contextmanager
-    def paused(self, name: str, path: str) -> Iterator[None]:
-        with self._records.locked(name):
-            record = self._records.read(name)
-            if record is None:
-                yield
-                return
-            if record["initiators"]:
-                raise TargetPauseFailed(
-                    volume=name,
-                    reason="a Chelsio target cannot hold back the requests of initiators that are "
-                    f"attached ({', '.join(record['initiators'])}). Detach the volume, or try "
-                    "again then",
-                )
-            with failing_as(TargetPauseFailed, name):
-                self._stop(record["iqn"])
-            try:
-                yield
-            finally:
-                self._put(name, record)
-
     # ---- one target ----------------------------------------------------------------------------
 
     def _put(self, name: str, record: dict[str, Any]) -> bool:
@@ -218,6 +129,9 @@ class CxtAdm(Target):
             )
         new.rename(file)
         return True
+
+    def _withdraw(self, name: str, record: dict[str, Any]) -> None:
+        self._stop(record["iqn"])
 
     def _stop(self, iqn: str) -> None:
         if self._tool.device(iqn) is not None:

@@ -22,8 +22,7 @@ import re
 import stat
 import time
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -35,9 +34,7 @@ from breezeblock.targets import chap, iscsi
 from breezeblock.targets.errors import (
     TargetCreateFailed,
     TargetError,
-    TargetPauseFailed,
     TargetRemoveFailed,
-    TargetUpdateFailed,
 )
 from breezeblock.targets.export_records import ExportRecords
 from breezeblock.targets.failing import failing_as
@@ -47,9 +44,9 @@ from breezeblock.targets.interface import (
     ConnectionInfo,
     Connector,
     ModelUpdate,
-    Target,
     TargetConfiguration,
 )
+from breezeblock.targets.recorded_target import UnpausableTarget
 
 LOG = logging.getLogger(__name__)
 
@@ -76,16 +73,17 @@ class IetSettings:
     account: tuple[str, str] | None = None
 
 
-class IetAdm(Target):
+class IetAdm(UnpausableTarget):
     """See the module."""
 
     storage_protocol = "iSCSI"
     secondary_ip_support = True
+    TOOL = "IET"
 
     def __init__(self, settings: IetSettings, tool: Ietadm) -> None:
+        super().__init__(ExportRecords(settings.directory))
         self._settings = settings
         self._tool = tool
-        self._records = ExportRecords(settings.directory)
         self._conf = MarkedFile(settings.conf, secret=True)
         self._allow = MarkedFile(settings.conf.with_name("initiators.allow"), on_top=True)
         self._deny = MarkedFile(settings.conf.with_name("initiators.deny"), on_top=True)
@@ -98,18 +96,15 @@ class IetAdm(Target):
 
     def restore(self) -> int:
         there = self._tool.targets()
-        restored = 0
-        for name in self._records.names():
-            try:
-                with self._records.locked(name):
-                    record = self._records.read(name)
-                    if record is not None and not _is_right(there.get(record["iqn"]), record):
-                        self._put(name, record)
-                        restored += 1
-            except (TargetError, OSError) as failure:
-                # One bad export must not keep the others down; it is tried again next time.
-                LOG.error("the export of %s was not restored: %s", name, failure)
-        return restored
+        return self._restore_each(lambda name: self._restore_one(name, there))
+
+    def _restore_one(self, name: str, there: Mapping[str, IetTarget]) -> bool:
+        with self._records.locked(name):
+            record = self._records.read(name)
+            if record is None or _is_right(there.get(record["iqn"]), record):
+                return False
+            self._put(name, record)
+        return True
 
     # ---- exports -------------------------------------------------------------------------------
 
@@ -147,12 +142,6 @@ class IetAdm(Target):
             self._allow.remove(name)
             self._deny.remove(name)
             self._records.remove(name)
-
-    def is_exported(self, name: str) -> bool:
-        return self._records.read(name) is not None
-
-    def list_exports(self) -> list[str]:
-        return self._records.names()
 
     # ---- consumers -----------------------------------------------------------------------------
 
@@ -214,38 +203,6 @@ class IetAdm(Target):
                 if connection.initiator not in record["addresses"]:
                     self._tool.delete_connection(target.tid, connection)
 
-    # ---- changes under consumers ---------------------------------------------------------------
-
-    def extend_target(self, volume: Volume, path: str) -> None:
-        try:
-            with self.paused(volume.name, path):
-                LOG.debug("%s is opened anew in its new size", volume.name)
-        except TargetError as failure:
-            raise TargetUpdateFailed(
-                volume=volume.name, reason=str(failure), transient=failure.transient
-            ) from failure
-
-    @contextmanager
-    def paused(self, name: str, path: str) -> Iterator[None]:
-        with self._records.locked(name):
-            record = self._records.read(name)
-            if record is None:
-                yield
-                return
-            if record["addresses"]:
-                raise TargetPauseFailed(
-                    volume=name,
-                    reason="IET cannot hold back the requests of initiators that are attached "
-                    f"({', '.join(sorted(record['addresses']))}). Detach the volume, or try again "
-                    "then",
-                )
-            with failing_as(TargetPauseFailed, name):
-                self._take_away(record)
-            try:
-                yield
-            finally:
-                self._put(name, record)
-
     # ---- one target ----------------------------------------------------------------------------
 
     def _put(self, name: str, record: dict[str, Any]) -> int:
@@ -285,6 +242,12 @@ class IetAdm(Target):
             # Refused if the id is another's: then the next one is tried.
             self._tool.new_target(1 + zlib.crc32(f"{iqn}/{attempt}".encode()) % _TIDS, iqn)
         raise TargetError(reason=f"IET shows no target {iqn}", transient=True)
+
+    def _admitted(self, record: dict[str, Any]) -> Sequence[str]:
+        return sorted(record["addresses"])
+
+    def _withdraw(self, name: str, record: dict[str, Any]) -> None:
+        self._take_away(record)
 
     def _take_away(self, record: dict[str, Any]) -> None:
         target = self._tool.targets().get(record["iqn"])

@@ -15,18 +15,14 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 
 from breezeblock.domain.resources import Volume
 from breezeblock.targets.errors import TargetError, TargetPauseFailed, TargetUpdateFailed
-from breezeblock.targets.export_records import ExportRecords
 from breezeblock.targets.failing import failing_as
-from breezeblock.targets.interface import Target
+from breezeblock.targets.recorded_target import RecordedTarget
 
 LOG = logging.getLogger(__name__)
 
 
-class KernelTarget(Target):
+class KernelTarget(RecordedTarget):
     """A target whose exports are in records and in configfs."""
-
-    def __init__(self, records: ExportRecords) -> None:
-        self._records = records
 
     @abstractmethod
     def _prepare(self) -> None:
@@ -56,37 +52,24 @@ class KernelTarget(Target):
         self._prepare()
         self._records.prepare()
 
-    def is_exported(self, name: str) -> bool:
-        return self._records.read(name) is not None
-
-    def list_exports(self) -> list[str]:
-        return self._records.names()
-
     def restore(self) -> int:
-        names = self._records.names()
-        if not names:
+        if not self._records.names():
             return 0
         self._prepare()
-        restored = 0
-        for name in names:
-            try:
-                restored += self._restore_one(name)
-            except (TargetError, OSError) as failure:
-                # One bad export must not keep the others down; it is tried again next time.
-                LOG.error("the export of %s was not restored: %s", name, failure)
+        restored = self._restore_each(self._restore_one)
         if restored:
             LOG.info("%d exports restored in the kernel", restored)
         return restored
 
-    def _restore_one(self, name: str) -> int:
+    def _restore_one(self, name: str) -> bool:
         if self._is_offered(name):
-            return 0
+            return False
         with self._held(name):
             # Look again: another worker may have been at it, or removed it.
             if not self.is_exported(name) or self._is_offered(name):
-                return 0
+                return False
             self._offer(name)
-        return 1
+        return True
 
     def extend_target(self, volume: Volume, path: str) -> None:
         with failing_as(TargetUpdateFailed, volume.name), self._held(volume.name):

@@ -20,32 +20,25 @@ admitted, and says so otherwise.
 from __future__ import annotations
 
 import logging
-import re
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from breezeblock.domain.errors import InvalidConnector
 from breezeblock.domain.resources import Volume
 from breezeblock.execution.command import Execute, run
 from breezeblock.targets import chap, iscsi
 from breezeblock.targets.errors import (
     TargetCreateFailed,
     TargetError,
-    TargetPauseFailed,
     TargetRemoveFailed,
     TargetUpdateFailed,
 )
 from breezeblock.targets.export_records import ExportRecords
 from breezeblock.targets.failing import failing_as
+from breezeblock.targets.initiator_list import InitiatorListTarget
 from breezeblock.targets.interface import (
-    ConnectionInfo,
-    Connector,
     ModelUpdate,
-    Target,
     TargetConfiguration,
 )
 from breezeblock.targets.number_series import NumberSeries
@@ -59,8 +52,6 @@ _TID = 1
 _OWN_LUN = 1
 #: What a LUN may be in the addressing that every initiator knows (SAM, flat space).
 _HIGHEST_LUN = 16383
-#: Of an initiator's name; SCST would take ``*``, ``?`` and ``!`` for patterns.
-_INITIATOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +65,18 @@ class ScstSettings:
     account: tuple[str, str] | None = None
 
 
-class SCSTAdm(Target):
+class SCSTAdm(InitiatorListTarget):
     """See the module."""
 
     storage_protocol = "iSCSI"
     secondary_ip_support = False
+    TOOL = "SCST"
 
     def __init__(self, settings: ScstSettings, tool: Scstadmin) -> None:
+        super().__init__(ExportRecords(settings.directory))
         self._settings = settings
         self._tool = tool
         self._exports = ScstExports(tool, shared=settings.shared_target is not None)
-        self._records = ExportRecords(settings.directory)
         self._shared = ExportRecords(settings.directory / "shared")
         self._numbers = NumberSeries(settings.directory / "last-lun", _HIGHEST_LUN)
 
@@ -99,17 +91,12 @@ class SCSTAdm(Target):
             )
 
     def restore(self) -> int:
-        restored = 0
-        for name in self._records.names():
-            try:
-                with self._records.locked(name):
-                    record = self._records.read(name)
-                    if record is not None:
-                        restored += self._exports.put(_wanted(name, record))
-            except (TargetError, OSError) as failure:
-                # One bad export must not keep the others down; it is tried again next time.
-                LOG.error("the export of %s was not restored: %s", name, failure)
-        return restored
+        return self._restore_each(self._restore_one)
+
+    def _restore_one(self, name: str) -> bool:
+        with self._records.locked(name):
+            record = self._records.read(name)
+            return record is not None and self._put(name, record)
 
     # ---- exports -------------------------------------------------------------------------------
 
@@ -117,7 +104,7 @@ class SCSTAdm(Target):
         with failing_as(TargetCreateFailed, volume.name), self._records.locked(volume.name):
             record = self._record(volume, check_word(path, f"the path {path!r}"))
             self._records.write(volume.name, record)
-            self._exports.put(_wanted(volume.name, record))
+            self._put(volume.name, record)
         return {
             "provider_location": self._settings.portals.location(
                 _TID, record["iqn"], record["lun"]
@@ -129,53 +116,8 @@ class SCSTAdm(Target):
         with failing_as(TargetRemoveFailed, volume.name), self._records.locked(volume.name):
             record = self._records.read(volume.name)
             if record is not None:
-                self._exports.take_away(_wanted(volume.name, record))
+                self._withdraw(volume.name, record)
                 self._records.remove(volume.name)
-
-    def is_exported(self, name: str) -> bool:
-        return self._records.read(name) is not None
-
-    def list_exports(self) -> list[str]:
-        return self._records.names()
-
-    # ---- consumers -----------------------------------------------------------------------------
-
-    def validate_connector(self, connector: Connector) -> None:
-        super().validate_connector(connector)
-        if not _INITIATOR.fullmatch(str(connector["initiator"])):
-            raise InvalidConnector("The connector's initiator is no iSCSI name.")
-
-    def initialize_connection(self, volume: Volume, connector: Connector) -> ConnectionInfo:
-        self.validate_connector(connector)
-        initiator = str(connector["initiator"])
-        with self._records.locked(volume.name):
-            record = self._records.read(volume.name)
-            if record is None:
-                raise TargetError(reason=f"volume {volume.id} is not exported. Attach it anew")
-            self._admit(volume.name, record, sorted({*record["initiators"], initiator}))
-        return iscsi.connection_info(volume, connector)
-
-    def terminate_connection(
-        self,
-        volume: Volume,
-        connector: Connector | None,
-        *,
-        force: bool = False,
-        others: Sequence[Connector] = (),
-    ) -> bool:
-        stay = {other.get("initiator") for other in others}
-        with self._records.locked(volume.name):
-            record = self._records.read(volume.name)
-            if record is not None:
-                gone = None if connector is None else connector.get("initiator")
-                left = [i for i in record["initiators"] if i != gone or i in stay]
-                self._admit(volume.name, record, [] if connector is None else left)
-        return connector is not None and bool(others)
-
-    def _admit(self, name: str, record: dict[str, Any], initiators: list[str]) -> None:
-        record["initiators"] = initiators
-        self._records.write(name, record)
-        self._exports.put(_wanted(name, record))
 
     # ---- changes under consumers ---------------------------------------------------------------
 
@@ -185,25 +127,11 @@ class SCSTAdm(Target):
             if record is not None:
                 self._exports.resync(_wanted(volume.name, record))
 
-    @contextmanager
-    def paused(self, name: str, path: str) -> Iterator[None]:
-        with self._records.locked(name):
-            record = self._records.read(name)
-            if record is None:
-                yield
-                return
-            if record["initiators"]:
-                raise TargetPauseFailed(
-                    volume=name,
-                    reason="SCST cannot hold back the requests of initiators that are attached "
-                    f"({', '.join(record['initiators'])}). Detach the volume, or try again then",
-                )
-            with failing_as(TargetPauseFailed, name):
-                self._exports.take_away(_wanted(name, record))
-            try:
-                yield
-            finally:
-                self._exports.put(_wanted(name, record))
+    def _put(self, name: str, record: dict[str, Any]) -> bool:
+        return self._exports.put(_wanted(name, record))
+
+    def _withdraw(self, name: str, record: dict[str, Any]) -> None:
+        self._exports.take_away(_wanted(name, record))
 
     # ---- records -------------------------------------------------------------------------------
 

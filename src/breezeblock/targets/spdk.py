@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -26,7 +25,6 @@ from breezeblock.domain.resources import Volume
 from breezeblock.targets.errors import (
     TargetCreateFailed,
     TargetError,
-    TargetPauseFailed,
     TargetRemoveFailed,
     TargetUpdateFailed,
 )
@@ -36,10 +34,12 @@ from breezeblock.targets.interface import (
     ConnectionInfo,
     Connector,
     ModelUpdate,
-    Target,
     TargetConfiguration,
 )
 from breezeblock.targets.number_series import NumberSeries
+from breezeblock.targets.nvmet_connection import connection_info
+from breezeblock.targets.nvmet_kernel import Port
+from breezeblock.targets.recorded_target import UnpausableTarget
 from breezeblock.targets.spdk_rpc import SpdkClient, SpdkEndpoint
 from breezeblock.targets.spdk_subsystem import Listener, SpdkSubsystems, Wanted
 
@@ -65,17 +65,19 @@ class SpdkSettings:
     directory: Path
 
 
-class SpdkNvmf(Target):
+class SpdkNvmf(UnpausableTarget):
     """See the module."""
 
     storage_protocol = "NVMe-oF"
     secondary_ip_support = False
+    TOOL = "SPDK"
+    CONSUMERS = "hosts"
 
     def __init__(self, settings: SpdkSettings, client: SpdkClient, listener: Listener) -> None:
+        super().__init__(ExportRecords(settings.directory))
         self._settings = settings
         self._listener = listener
         self._subsystems = SpdkSubsystems(client, listener)
-        self._records = ExportRecords(settings.directory)
         self._numbers = NumberSeries(settings.directory / "last-subsystem", _MOST_SUBSYSTEMS)
 
     # ---- set-up --------------------------------------------------------------------------------
@@ -85,22 +87,15 @@ class SpdkNvmf(Target):
         self._subsystems.nqns()
 
     def restore(self) -> int:
-        restored = 0
-        for name in self._records.names():
-            try:
-                restored += self._restore_one(name)
-            except (TargetError, OSError) as failure:
-                # One bad export must not keep the others down; it is tried again next time.
-                LOG.error("the export of %s was not restored: %s", name, failure)
-        return restored
+        return self._restore_each(self._restore_one)
 
-    def _restore_one(self, name: str) -> int:
+    def _restore_one(self, name: str) -> bool:
         with self._records.locked(name):
             record = self._records.read(name)
             if record is None or self._subsystems.is_right(_wanted(name, record)):
-                return 0
-            self._subsystems.put(_wanted(name, record))
-        return 1
+                return False
+            self._put(name, record)
+        return True
 
     # ---- exports -------------------------------------------------------------------------------
 
@@ -108,21 +103,15 @@ class SpdkNvmf(Target):
         with failing_as(TargetCreateFailed, volume.name), self._records.locked(volume.name):
             record = self._record(volume, path)
             self._records.write(volume.name, record)
-            self._subsystems.put(_wanted(volume.name, record))
+            self._put(volume.name, record)
         return {"provider_location": self._location(record), "provider_id": record["nqn"]}
 
     def remove_export(self, volume: Volume) -> None:
         with failing_as(TargetRemoveFailed, volume.name), self._records.locked(volume.name):
             record = self._records.read(volume.name)
             if record is not None:
-                self._subsystems.take_away(record["nqn"], volume.name)
+                self._withdraw(volume.name, record)
                 self._records.remove(volume.name)
-
-    def is_exported(self, name: str) -> bool:
-        return self._records.read(name) is not None
-
-    def list_exports(self) -> list[str]:
-        return self._records.names()
 
     # ---- consumers -----------------------------------------------------------------------------
 
@@ -170,7 +159,7 @@ class SpdkNvmf(Target):
             record["hosts"] = change(record["hosts"])
             self._records.write(volume.name, record)
             if needed:
-                self._subsystems.put(_wanted(volume.name, record))
+                self._put(volume.name, record)
             elif record["nqn"] in self._subsystems.nqns():
                 self._subsystems.put_hosts(_wanted(volume.name, record))
 
@@ -182,25 +171,15 @@ class SpdkNvmf(Target):
             if record is not None and record["nqn"] in self._subsystems.nqns():
                 self._subsystems.rescan(volume.name)
 
-    @contextmanager
-    def paused(self, name: str, path: str) -> Iterator[None]:
-        with self._records.locked(name):
-            record = self._records.read(name)
-            if record is None:
-                yield
-                return
-            if record["hosts"]:
-                raise TargetPauseFailed(
-                    volume=name,
-                    reason="SPDK cannot hold back the requests of hosts that are attached "
-                    f"({', '.join(record['hosts'])}). Detach the volume, or try again then",
-                )
-            with failing_as(TargetPauseFailed, name):
-                self._subsystems.take_away(record["nqn"], name)
-            try:
-                yield
-            finally:
-                self._subsystems.put(_wanted(name, record))
+    def _admitted(self, record: dict[str, Any]) -> Sequence[str]:
+        hosts: list[str] = record["hosts"]
+        return hosts
+
+    def _withdraw(self, name: str, record: dict[str, Any]) -> None:
+        self._subsystems.take_away(record["nqn"], name)
+
+    def _put(self, name: str, record: dict[str, Any]) -> None:
+        self._subsystems.put(_wanted(name, record))
 
     # ---- records -------------------------------------------------------------------------------
 
@@ -237,25 +216,12 @@ class SpdkNvmf(Target):
         match = _LOCATION.fullmatch(volume.provider_location or "")
         if match is None:
             raise TargetError(reason=f"volume {volume.id} is not exported. Attach it anew")
-        address, _, port = match["portal"].rpartition(":")
-        address = address.strip("[]")
-        transport, nqn, nsid = match["transport"], match["nqn"], match["nsid"]
-        if self._settings.version == 1:
-            data: dict[str, Any] = {
-                "target_portal": address,
-                "target_port": port,
-                "nqn": nqn,
-                "transport_type": transport,
-                "ns_id": nsid,
-            }
-        else:
-            data = {
-                "target_nqn": nqn,
-                "vol_uuid": volume.name_id or volume.id,
-                "portals": [(address, port, "RoCEv2" if transport == "rdma" else transport)],
-                "ns_id": nsid,
-            }
-        return {"driver_volume_type": "nvmeof", "data": data}
+        address, _, service = match["portal"].rpartition(":")
+        port = Port(0, address.strip("[]"), service, match["transport"])
+        uuid = volume.name_id or volume.id
+        return connection_info(
+            [port], match["nqn"], int(match["nsid"]), uuid, self._settings.version
+        )
 
 
 def _wanted(name: str, record: dict[str, Any]) -> Wanted:
