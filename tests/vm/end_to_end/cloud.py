@@ -13,6 +13,8 @@ from typing import Any
 from tests.application import PROJECT, Application, configured
 from tests.vm_lab.polling import wait_until
 
+from breezeblock.cli.target_daemon import stop as stop_target_daemon
+
 #: Seconds that anything may take: the guest is slow, and may be one of two.
 PATIENCE = 180.0
 
@@ -131,4 +133,6 @@ def cloud(backends: Mapping[str, Mapping[str, object]]) -> Iterator[Cloud]:
         yield Cloud(application)
     finally:
         application.close()
+        # It outlives its service on purpose, and holds port 3260 of every RDMA device.
+        stop_target_daemon(settings)
         shutil.rmtree(directory)
