@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.vm.end_to_end.cloud import Cloud, cloud
+from tests.cloud import Cloud, cloud
 
 from benchmarks.measurement import Row, markdown, milliseconds
 from breezeblock.execution.command import run

@@ -4,6 +4,7 @@
 # missing.  ROOT is the clone's directory.
 
 VENV="$ROOT/.venv"
+SYSTEM_MODULES=/usr/lib/python3/dist-packages
 DEBIAN_PACKAGES=(tgt qemu-utils qemu-block-extra libiscsi-bin)
 # The virtual machine of `./test vm`, and what is tested in it.
 VM_PACKAGES=(
@@ -12,6 +13,12 @@ VM_PACKAGES=(
     open-iscsi targetcli-fb python3-rtslib-fb nvme-cli rdma-core ibverbs-utils ibverbs-providers
     sg3-utils lsscsi sysfsutils e2fsprogs xfsprogs iproute2 procps util-linux bsdutils
     cgroup-tools dbus
+)
+# The Ceph of `./test ceph`.
+CEPH_PACKAGES=(
+    ceph-mon ceph-mgr ceph-osd util-linux
+    ceph-common qemu-utils qemu-block-extra
+    python3-rados python3-rbd
 )
 
 say() { printf '\033[1m== %s\033[0m\n' "$*"; }
@@ -102,6 +109,7 @@ ensure_venv() {
 install_python_packages() {
     local lock=$1 stamp="$VENV/installed" generation
     ensure_venv
+    link_ceph_bindings
     generation=$({ echo "$ROOT"; cat "$ROOT"/requirements*.lock "$ROOT/pyproject.toml"; } | sha256sum)
     if [[ $(head -n 1 "$stamp" 2>/dev/null) != "$generation" ]]; then
         echo "$generation" >"$stamp"
@@ -114,4 +122,21 @@ install_python_packages() {
     echo "$lock" >>"$stamp"
     # The wider set holds the narrower ones.
     [[ $lock != requirements-dev.lock ]] || echo requirements-clients.lock >>"$stamp"
+}
+
+# Ceph's Python bindings are packages of the distribution, for its version of Python.  Links show
+# these two to .venv, where they are installed, and nothing else of the system's modules.
+link_ceph_bindings() {
+    local abi site binding
+    { read -r abi; read -r site; } < <("$VENV/bin/python" -c 'import sysconfig as s
+print(s.get_config_var("EXT_SUFFIX"), s.get_path("platlib"), sep="\n")')
+    for binding in "$SYSTEM_MODULES"/{rados,rbd}"$abi"; do
+        [[ ! -e $binding ]] || ln -sfn "$binding" "$site/"
+    done
+}
+
+require_ceph_bindings() {
+    "$VENV/bin/python" -c 'import rados, rbd' 2>/dev/null ||
+        die "$("$VENV/bin/python" --version) in .venv cannot use $(echo "$SYSTEM_MODULES"/rados.*.so):" \
+            "remove .venv, and let a python3 of that version (Debian's own) be the first on PATH"
 }

@@ -17,14 +17,14 @@ _YOUNG = 60.0
 
 
 @contextmanager
-def scratch_directory() -> Iterator[Path]:
-    """A directory in ``$TMPDIR``, removed afterwards.
+def scratch_directory(prefix: str = _PREFIX) -> Iterator[Path]:
+    """A directory in ``$TMPDIR``, removed afterwards; its name begins with ``prefix``.
 
     Its owner holds a lock on it, so that what a killed owner left behind is known by its free
     lock and is removed by the next.
     """
-    _remove_stale()
-    directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    _remove_stale(prefix)
+    directory = Path(tempfile.mkdtemp(prefix=prefix))
     lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -34,8 +34,8 @@ def scratch_directory() -> Iterator[Path]:
         os.close(lock)
 
 
-def _remove_stale() -> None:
-    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+def _remove_stale(prefix: str) -> None:
+    for directory in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
         try:
             lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         except OSError:

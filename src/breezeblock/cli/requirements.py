@@ -54,7 +54,7 @@ def of_backend(configuration: BackendConfiguration) -> tuple[Requirements, ...]:
     driver = driver_name(configuration.volume_driver)
     if driver == "lvm-fc":
         target = _FIBRE_CHANNEL
-    elif driver == "fake":
+    elif driver in {"fake", "rbd"}:
         target = _NOTHING
     else:
         key = (configuration.target_helper, configuration.target_protocol)

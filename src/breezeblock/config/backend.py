@@ -11,6 +11,7 @@ from typing import Any
 from oslo_config import cfg, types
 
 from breezeblock.config.lvm import LVM_OPTIONS
+from breezeblock.config.rbd import RBD_OPTIONS
 
 FALLING_BACK_TO_DEFAULT = frozenset(
     {
@@ -394,6 +395,7 @@ BACKEND_OPTIONS: list[cfg.Opt] = [
     *RDMA_AND_NVME_OPTIONS,
     *TRANSFER_OPTIONS,
     *LVM_OPTIONS,
+    *RBD_OPTIONS,
     *FILE_OPTIONS,
     *FAKE_OPTIONS,
 ]

@@ -24,6 +24,8 @@ _is_set_up = False
 
 #: ``driver_volume_type`` -> os-brick's name of the protocol, where that differs by more than case.
 _PROTOCOLS = {"nvmeof": "NVMEOF", "iser": "ISER", "fibre_channel": "FIBRE_CHANNEL"}
+#: By Ceph's defaults, the first is five minutes, even for a wrong key; the others are none.
+_CEPH_LIMITS = ("client_mount_timeout", "rados_mon_op_timeout", "rados_osd_op_timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,19 @@ class AttachedDevice:
         return self.device["path"]
 
 
+class _Unshown(str):
+    """A secret that os-brick's traces do not know to mask."""
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
 class Initiator:
     """Attaches volumes to this host.
 
     ``lock_directory`` serialises os-brick between the processes of this host, ``address`` is
-    told as this host's, ``scan_tries`` is how often a device is looked for.
+    told as this host's, ``scan_tries`` is how often a device is looked for, ``ceph_timeout``
+    how many seconds a Ceph cluster may be mute.
     """
 
     def __init__(
@@ -58,12 +68,16 @@ class Initiator:
         multipath: bool = False,
         enforce_multipath: bool = False,
         scan_tries: int = 3,
+        ceph_timeout: int = 60,
     ) -> None:
         self._locks = lock_directory
         self._address = address
         self._multipath = multipath
         self._enforce = enforce_multipath
         self._tries = scan_tries
+        # os-brick writes the keyring at the end of the global section of a ceph.conf of its own.
+        # There is no other way to tell it that nothing may last for ever.
+        self._ceph_limits = "".join(f"{name} = {ceph_timeout}\n" for name in _CEPH_LIMITS)
 
     def properties(self) -> dict[str, Any]:
         """This host's connector: ``initiator``, ``nqn``, ``wwpns``, ``host``, ``ip``, ...
@@ -84,17 +98,27 @@ class Initiator:
             ) from failure
         return found
 
-    def connect(self, connection: Mapping[str, Any]) -> AttachedDevice:
+    def connect(
+        self, connection: Mapping[str, Any], *, keyring: str | None = None
+    ) -> AttachedDevice:
         """Attach what ``connection`` describes and check that it can be read.
+
+        ``keyring`` is the text of a Ceph user's keyring that this host alone knows: what others
+        get to see of a connection has none.  Without any, os-brick reads
+        ``/etc/ceph/<cluster>.client.<user>.keyring``.
 
         Raises ``DeviceUnavailable``; nothing stays attached then.
         """
         kind, data = str(connection["driver_volume_type"]), dict(connection["data"])
+        keyring = keyring or data.get("keyring")
+        if keyring is not None:
+            data["keyring"] = _Unshown(self._ceph_limits + keyring)
+        connection = {"driver_volume_type": kind, "data": data}
         connector = self._connector(kind, data)
         try:
             device = connector.connect_volume(data)
         except Exception as failure:
-            raise DeviceUnavailable(path=kind, reason=str(failure)) from failure
+            raise DeviceUnavailable(path=kind, reason=_reason(failure)) from failure
         attached = AttachedDevice(connection, device, connector)
         try:
             readable = connector.check_valid_device(attached.path)
@@ -160,6 +184,12 @@ class Initiator:
                 # Root already: no helper process is needed.
                 privileged.default.set_client_mode(False)
             _is_set_up = True
+
+
+def _reason(failure: Exception) -> str:
+    """What went wrong; some errors of os-brick have their text elsewhere and show a stock one."""
+    aside = getattr(failure, "kwargs", {}).get("msg")
+    return str(aside or failure)
 
 
 def _keep_plain_threads() -> None:

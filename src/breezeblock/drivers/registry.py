@@ -28,6 +28,7 @@ _OWN = {
     "file": ("breezeblock.drivers.file", "FileDriver"),
     "lvm": ("breezeblock.drivers.lvm.driver", "LVMVolumeDriver"),
     "lvm-fc": ("breezeblock.drivers.lvm.fibre_channel", "LVMFibreChannelDriver"),
+    "rbd": ("breezeblock.drivers.rbd.driver", "RBDDriver"),
 }
 
 #: Class paths of the field and of ours -> short name.
@@ -43,9 +44,6 @@ _CLASS_PATHS = {
     "cinder.volume.drivers.lvm.ThinLVMVolumeDriver": "lvm",
     "cinder.volume.drivers.rbd.RBDDriver": "rbd",
 }
-
-#: Known, and not built yet.
-_LATER = {"rbd"}
 
 
 def driver_name(volume_driver: str) -> str:
@@ -69,12 +67,6 @@ def create_driver(
     """
     backend = host.rpartition("@")[2]
     name = driver_name(volume_driver)
-    if name in _LATER:
-        raise UnknownDriver(
-            backend=backend,
-            driver=volume_driver,
-            reason="is not supported yet. This release has: " + ", ".join(sorted(_OWN)),
-        )
     factory = _find(name)
     if factory is None:
         raise UnknownDriver(

@@ -83,8 +83,11 @@ def test_an_empty_database_needs_its_schema(
 
 
 def test_a_backend_that_cannot_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = configured(tmp_path / "site", backends={"one": {"volume_driver": "rbd"}})
-    assert "backend [one] does not work" in _report(settings, capsys, healthy=False)
+    options = {"volume_driver": "rbd", "rbd_ceph_conf": "/nowhere/ceph.conf"}
+    settings = configured(tmp_path / "site", backends={"one": options})
+    report = _report(settings, capsys, healthy=False)
+    assert "backend [one] does not work" in report
+    assert "tgt" not in report.partition("backend [one]")[0]
 
 
 def test_unknown_options_and_filters_are_pointed_out(

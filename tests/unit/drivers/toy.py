@@ -47,7 +47,9 @@ class Attacher(Initiator):
     def properties(self) -> dict[str, Any]:
         return dict(CONNECTOR)
 
-    def connect(self, connection: Mapping[str, Any]) -> AttachedDevice:
+    def connect(
+        self, connection: Mapping[str, Any], *, keyring: str | None = None
+    ) -> AttachedDevice:
         self._calls.append("connect")
         if self._refuse == "connect":
             raise DeviceUnavailable(path="/dev/nothing", reason="refused")

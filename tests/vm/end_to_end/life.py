@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.vm.end_to_end.cloud import Cloud
+from tests.cloud import Cloud
 from tests.vm_lab.polling import wait_until
 
 from breezeblock.drivers.initiator import AttachedDevice, Initiator

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.vm.end_to_end.cloud import Cloud, cloud
+from tests.cloud import Cloud, cloud
 from tests.vm.end_to_end.life import Backends, Consumer, initiator, live, nothing_left
 
 LOCKS = Path("/run/scratch/locks")

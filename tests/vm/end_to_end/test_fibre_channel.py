@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.vm.end_to_end.cloud import Cloud, cloud
+from tests.cloud import Cloud, cloud
 from tests.vm.end_to_end.life import Consumer, initiator, live_briefly, nothing_left
 from tests.vm.fibre_channel_fabric import INITIATOR, TARGET, port, wait_for_target, wipe_targets
 

@@ -1,4 +1,4 @@
-"""A whole service on real storage in the guest, asked through its REST API."""
+"""A whole service on real storage, asked through its REST API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.vm_lab.polling import wait_until
 
 from breezeblock.cli.target_daemon import stop as stop_target_daemon
 
-#: Seconds that anything may take: the guest is slow, and may be one of two.
+#: Seconds that anything may take: a guest of the lab is slow, and may be one of two.
 PATIENCE = 180.0
 
 
@@ -73,12 +73,19 @@ class Cloud:
         self.ask("POST", f"/volumes/{volume_id}/action", {"revert": {"snapshot_id": snapshot_id}})
         self.settled("volumes", volume_id, "available")
 
-    def delete(self, kind: str, resource_id: str) -> None:
-        self.ask("DELETE", f"/{kind}/{resource_id}")
-        wait_until(
-            lambda: not any(one["id"] == resource_id for one in self.ask("GET", f"/{kind}")[kind]),
-            PATIENCE,
-        )
+    def delete(self, kind: str, *resource_ids: str) -> None:
+        """Delete all of them at once; a refusal fails the test with the service's messages."""
+        for resource_id in resource_ids:
+            self.ask("DELETE", f"/{kind}/{resource_id}")
+
+        def gone() -> bool:
+            found = self.ask("GET", f"/{kind}/detail")[kind]
+            states = {one["id"]: one["status"] for one in found if one["id"] in resource_ids}
+            if set(states.values()) - {"deleting"}:
+                raise AssertionError(f"{kind} stay: {states}: {self._causes()}")
+            return not states
+
+        wait_until(gone, PATIENCE)
 
     def settled(self, kind: str, resource_id: str, status: str) -> None:
         """Wait for ``status``; the resource's message if it fails."""
@@ -87,11 +94,13 @@ class Cloud:
         def look() -> bool:
             found = self.ask("GET", f"/{kind}/{resource_id}")[name]["status"]
             if "error" in found:
-                causes = [message.cause for message in self.application.messages()]
-                raise AssertionError(f"{name} {resource_id} is {found}: {causes}")
+                raise AssertionError(f"{name} {resource_id} is {found}: {self._causes()}")
             return bool(found == status)
 
         wait_until(look, PATIENCE)
+
+    def _causes(self) -> list[str | None]:
+        return [message.cause for message in self.application.messages()]
 
     # ---- attachments -------------------------------------------------------------------------
 
