@@ -22,8 +22,10 @@ from breezeblock.execution.command import run
 from breezeblock.operations import journal
 
 AIM = 1.5
-TURNS = 3
-AT_ONCE = (1, 20)
+#: How many volumes at once -> how often that is done.
+AT_ONCE = {1: 3, 20: 1}
+#: Seconds that a command by hand may take among others.
+_LIMIT = 600.0
 _PAUSE = 0.05
 _GROUP = "bb-bench"
 _POOL = f"{_GROUP}-pool"
@@ -42,17 +44,17 @@ def measure(disk: str) -> Iterator[Row]:
         }
         # Looking at the group every few seconds, as tests do, would be most of the work.
         with cloud(backends, backend_stats_polling_interval=600) as service:
-            for kind in backends:
-                for count in AT_ONCE:
-                    yield from _rows(service, kind, count)
+            for count, turns in AT_ONCE.items():
+                for kind in backends:
+                    yield from _rows(service, kind, count, turns)
     finally:
         run(["vgremove", "--force", "--yes", _GROUP], timeout=300)
 
 
-def _rows(service: Cloud, kind: str, count: int) -> list[Row]:
+def _rows(service: Cloud, kind: str, count: int, turns: int) -> list[Row]:
     cloned = kind == "thin" or count == 1
     times: dict[str, tuple[list[float], list[float]]] = {}
-    for _ in range(TURNS):
+    for _ in range(turns):
         for name, taken in _turn(service, kind, count, cloned=cloned).items():
             times.setdefault(name, ([], []))[0].append(taken)
         for name, taken in _turn_by_hand(kind, count, cloned=cloned).items():
@@ -128,26 +130,28 @@ def _turn_by_hand(kind: str, count: int, *, cloned: bool) -> dict[str, float]:
     numbers = range(count)
     create = ["-T", f"{_GROUP}/{_POOL}", "-V", "1G"] if thin else ["-L", "1G", _GROUP]
 
+    def lvm(program: str, *arguments: str) -> None:
+        run([program, "--yes", *arguments], timeout=_LIMIT)
+
     def snapshot(number: int) -> None:
         size = [] if thin else ["-L", "1G"]
         name = ["-n", f"snap{number}"]
-        run(["lvcreate", "--yes", "-kn", "-s", *name, *size, f"{_GROUP}/vol{number}"])
+        lvm("lvcreate", "-kn", "-s", *name, *size, f"{_GROUP}/vol{number}")
 
     def clone(number: int) -> None:
         if thin:
-            name = ["-n", f"clone{number}"]
-            run(["lvcreate", "--yes", "-kn", "-s", *name, f"{_GROUP}/vol{number}"])
+            lvm("lvcreate", "-kn", "-s", "-n", f"clone{number}", f"{_GROUP}/vol{number}")
             return
-        run(["lvcreate", "--yes", "-n", f"clone{number}", "-L", "1G", _GROUP])
+        lvm("lvcreate", "-n", f"clone{number}", "-L", "1G", _GROUP)
         source, destination = f"/dev/{_GROUP}/vol{number}", f"/dev/{_GROUP}/clone{number}"
         flags = ["bs=1M", "oflag=direct", "conv=fdatasync"]
         run(["dd", f"if={source}", f"of={destination}", *flags], timeout=600)
 
     def remove(name: str) -> Callable[[int], None]:
-        return lambda number: _discard(run(["lvremove", "--yes", f"{_GROUP}/{name}{number}"]))
+        return lambda number: lvm("lvremove", f"{_GROUP}/{name}{number}")
 
     verbs = {
-        "create": lambda number: _discard(run(["lvcreate", "-y", "-n", f"vol{number}", *create])),
+        "create": lambda number: lvm("lvcreate", "-n", f"vol{number}", *create),
         "snapshot": snapshot,
         "delete snapshot": remove("snap"),
         **({"clone": clone} if cloned else {}),
@@ -161,10 +165,6 @@ def _turn_by_hand(kind: str, count: int, *, cloned: bool) -> dict[str, float]:
             list(pool.map(verb, numbers))
         times[name] = time.perf_counter() - begun
     return times
-
-
-def _discard(_: object) -> None:
-    """A verb answers nothing."""
 
 
 if __name__ == "__main__":
