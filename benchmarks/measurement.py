@@ -25,6 +25,10 @@ class Row:
         verdict = "" if self.kept is None else "yes" if self.kept else "**no**"
         return self.what, self.measured, self.raw, self.aim, verdict
 
+    def markdown(self) -> str:
+        """A line of the table."""
+        return f"| {' | '.join(self.cells())} |\n"
+
 
 def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.2f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
@@ -44,5 +48,5 @@ def spread(values: Sequence[float]) -> str:
 
 def markdown(rows: Sequence[Row]) -> str:
     head = ("what", "measured", "raw cost beside it", "aim", "kept")
-    lines = [head, ("---",) * len(head), *(row.cells() for row in rows)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    lines = [" | ".join(head), " | ".join(["---"] * len(head))]
+    return "".join(f"| {line} |\n" for line in lines) + "".join(row.markdown() for row in rows)

@@ -122,8 +122,8 @@ class Cloud:
 
 
 @contextmanager
-def cloud(backends: Mapping[str, Mapping[str, object]]) -> Iterator[Cloud]:
-    """A service with these backends, from a new store to its end."""
+def cloud(backends: Mapping[str, Mapping[str, object]], **wide: object) -> Iterator[Cloud]:
+    """A service with these backends, from a new store to its end; ``wide`` options are of all."""
     directory = Path(tempfile.mkdtemp(prefix="cloud-"))
     options: dict[str, Mapping[str, object]] = {
         "DEFAULT": {
@@ -132,6 +132,7 @@ def cloud(backends: Mapping[str, Mapping[str, object]]) -> Iterator[Cloud]:
             # Several backends share a volume group here, and none knows what the others take.
             "backend_stats_polling_interval": 3,
             **dict.fromkeys(("quota_volumes", "quota_snapshots", "quota_gigabytes"), -1),
+            **wide,
         },
     }
     settings = configured(directory, options, backends)

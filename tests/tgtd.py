@@ -67,6 +67,8 @@ class Options:
     iscsi_write_cache: str = "on"
     iscsi_target_flags: str = ""
     report_discard_supported: bool = False
+    chap_username: str = ""
+    chap_password: str = ""
     tgt_control_port: int = 0
     tgt_daemon_managed: bool = True
     tgt_io_threads: int = 4

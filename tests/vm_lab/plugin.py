@@ -1,7 +1,7 @@
 """A pytest plug-in: tests are collected here, run in guests, and reported here.
 
-Registered by ``tests/vm/conftest.py`` on the host.  When the first of the tests is due, guests
-start for all that were selected; each test then waits for what its guest says of it.  So
+Registered by ``tests/vm/conftest.py`` on the host.  Guests start with the session, for all tests
+that were selected; each test then waits for what its guest says of it.  So
 ``pytest tests/vm -k lio`` works as anywhere else, and there is one summary.
 """
 
@@ -43,6 +43,12 @@ class GuestTests:
         places = iter(ordered)
         items[:] = [next(places) if item in below else item for item in items]
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Let guests work while the tests of other parts, which mostly wait, run here."""
+        if self._shares and not session.config.option.collectonly:
+            self._begin()
+
     @pytest.hookimpl(tryfirst=True, optionalhook=True)
     def pytest_timeout_set_timer(self, item: pytest.Item) -> bool | None:
         """The guest minds the time of its tests."""
@@ -53,8 +59,6 @@ class GuestTests:
         """Hand on what the guest reports, as if it were done here."""
         if not self.takes(item):
             return None
-        if not self._remotes:
-            self._begin()
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         for report in self._reports(item):
             item.ihook.pytest_runtest_logreport(report=report)

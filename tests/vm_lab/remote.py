@@ -16,7 +16,7 @@ from tests.vm_lab.hardware import Hardware
 from tests.vm_lab.profiles import Share
 
 #: Seconds one test gets in a guest, unless it is marked with another timeout.
-TEST_SECONDS = 300.0
+TEST_SECONDS = 600.0
 #: Seconds more after which a test that did not even end by its timeout ends its guest.
 _MARGIN = 60.0
 _LOG_LINES = 250

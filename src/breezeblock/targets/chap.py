@@ -1,13 +1,17 @@
-"""CHAP credentials of the iSCSI targets whose options may fix them."""
+"""CHAP credentials of iSCSI targets: recorded, of the operator, or new."""
 
 from __future__ import annotations
 
+import secrets
+import string
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from breezeblock.domain.resources import Volume
-from breezeblock.targets import iscsi, tgt_export
+from breezeblock.targets import iscsi
 from breezeblock.targets.errors import TargetError
+
+_ALPHABET = string.ascii_letters + string.digits
 
 
 class ChapConfiguration(Protocol):
@@ -45,4 +49,12 @@ def choose(
         return recorded
     if known is not None:
         return known["user"], known["secret"]
-    return account or tgt_export.generate_credentials()
+    return account or generate()
+
+
+def generate() -> tuple[str, str]:
+    """A user of 20 and a secret of 16 characters (what initiators of the field accept)."""
+    user, secret = (
+        "".join(secrets.choice(_ALPHABET) for _ in range(length)) for length in (20, 16)
+    )
+    return user, secret

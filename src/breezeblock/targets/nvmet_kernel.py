@@ -1,6 +1,6 @@
 """The kernel's NVMe-oF target in configfs: ports, subsystems, namespaces, allowed hosts.
 
-Facts about the kernel this rests on (Linux 6.1; each is tested):
+Facts about the kernel this rests on (each is tested, with Linux 6.1 at both ends):
 
 - A host that is taken off a subsystem's list keeps the controllers it has.  Unlinking the
   subsystem from a port ends all controllers that came by that port; hosts connect again after

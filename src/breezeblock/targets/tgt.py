@@ -29,7 +29,7 @@ from breezeblock.domain.errors import InvalidConnector
 from breezeblock.domain.resources import Volume
 from breezeblock.execution.durable import make_private_directory
 from breezeblock.execution.filelock import LockTimeout, lock
-from breezeblock.targets import iscsi, tgt_export
+from breezeblock.targets import chap, iscsi, tgt_export
 from breezeblock.targets.errors import (
     TargetCreateFailed,
     TargetError,
@@ -71,6 +71,7 @@ class TgtSettings:
     write_cache: bool = True
     bsoflags: str = ""
     discard: bool = False
+    account: tuple[str, str] | None = None
 
 
 class TgtAdm(Target):
@@ -291,15 +292,14 @@ class TgtAdm(Target):
     # ---- records -------------------------------------------------------------------------------
 
     def _export(self, volume: Volume, path: str) -> Export:
-        """What is to be offered; credentials are those on record, else on file, else new.
+        """What is to be offered.
 
         What is exported already keeps its protocol: its consumers know it by that.
         """
         known = tgt_export.read(self._directory, volume.name)
-        credentials = iscsi.parse_auth(volume.provider_auth)
-        if credentials is None:
-            credentials = (known.user, known.secret) if known else None
-        user, secret = credentials or tgt_export.generate_credentials()
+        account = self._settings.account
+        recorded = {"user": known.user, "secret": known.secret} if known else None
+        user, secret = chap.choose(volume, recorded, account)
         return Export(
             name=volume.name,
             iqn=self._settings.target_prefix + volume.name,
@@ -311,6 +311,8 @@ class TgtAdm(Target):
             discard=self._settings.discard,
             driver=known.driver if known else self._settings.driver,
             initiators=known.initiators if known else (),
+            shared_account=(known is not None and known.shared_account and known.user == user)
+            or (account is not None and account[0] == user),
         )
 
     def _model(self, tid: int, export: Export) -> ModelUpdate:
@@ -346,7 +348,7 @@ class TgtAdm(Target):
         return action()
 
 
-class TgtConfiguration(TargetConfiguration, Protocol):
+class TgtConfiguration(TargetConfiguration, chap.ChapConfiguration, Protocol):
     """The options of this target and of the daemon it speaks to."""
 
     @property
@@ -390,5 +392,6 @@ def create(configuration: TargetConfiguration) -> TgtAdm:
         write_cache=options.iscsi_write_cache != "off",
         bsoflags=options.iscsi_target_flags or "",
         discard=options.report_discard_supported,
+        account=chap.configured(options),
     )
     return TgtAdm(settings, create_daemon(options))

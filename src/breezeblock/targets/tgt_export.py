@@ -7,8 +7,6 @@ it, or bring exports back without the service.  It holds a secret: mode 0600.
 from __future__ import annotations
 
 import re
-import secrets
-import string
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +15,11 @@ from breezeblock.execution.durable import write_atomically
 from breezeblock.targets.errors import TargetError
 
 LUN = 1
-_ALPHABET = string.ascii_letters + string.digits
 #: tids are taken from 28 bits: tgt puts them into that many bits of the unit's NAA identifier.
 _TID_BITS = 28
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+#: ``tgt-admin`` takes it for a comment.
+_SHARED_ACCOUNT = "    # the operator's account:"
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
@@ -40,6 +39,8 @@ class Export:
     driver: str = "iscsi"
     #: The initiators that may enter by name; iSER only.
     initiators: tuple[str, ...] = ()
+    #: The account is the operator's: other targets may demand it too.
+    shared_account: bool = False
 
     @property
     def acl(self) -> tuple[str, ...]:
@@ -93,14 +94,6 @@ class Export:
         ]
 
 
-def generate_credentials() -> tuple[str, str]:
-    """A user of 20 and a secret of 16 characters (what initiators of the field accept)."""
-    user, secret = (
-        "".join(secrets.choice(_ALPHABET) for _ in range(length)) for length in (20, 16)
-    )
-    return user, secret
-
-
 def check_name(name: str) -> str:
     """``name`` if it is fit for a file and a target name.  Raises ``TargetError``."""
     if not _NAME.fullmatch(name):
@@ -115,6 +108,7 @@ def write(directory: Path, export: Export) -> None:
         f"    backing-store {export.path}",
         f"    driver {export.driver}",
         *(f"    initiator-name {name}" for name in export.initiators),
+        *([_SHARED_ACCOUNT] if export.shared_account else []),
         f"    incominguser {export.user} {export.secret}",
         *([f"    bsoflags {export.bsoflags}"] if export.bsoflags else []),
         f"    write-cache {'on' if export.write_cache else 'off'}",
@@ -151,6 +145,7 @@ def read(directory: Path, name: str) -> Export | None:
         discard=values.get("thin-provisioning") == "1",
         driver=values.get("driver", "iscsi"),
         initiators=tuple(re.findall(r"^ +initiator-name (\S+)$", text, re.MULTILINE)),
+        shared_account=_SHARED_ACCOUNT in text.splitlines(),
     )
 
 

@@ -424,6 +424,17 @@ class TgtdClient:
             direction=0,
         )
 
+    def unbind_account(self, tid: int, user: str) -> None:
+        """Demand it no more; a target without any account asks nothing."""
+        self._request(
+            f"unbind an account from target {tid}",
+            Mode.ACCOUNT,
+            Op.UNBIND,
+            f"user={user}",
+            tid=tid,
+            direction=0,
+        )
+
 
 def is_initiator_name(text: str) -> bool:
     """Whether this is a name that tgtd can hold of an initiator (RFC 7143, 4.2.7), no address."""

@@ -66,8 +66,9 @@ class Targets:
         self._consumers.send_away(tid, export.driver)
         self._close_entrance(tid, state)
         for user in state.accounts if state else ():
+            # Not deleted: that would take it from all targets, which then ask for nothing.
             with tolerating(Code.NO_USER):
-                self._tgtd.delete_account(user)
+                self._tgtd.unbind_account(tid, user)
         with tolerating(Code.NO_LUN):
             self._tgtd.delete_lun(tid, LUN)
         self._fill(tid, export)
@@ -107,9 +108,9 @@ class Targets:
 
     def _fill(self, tid: int, export: Export) -> None:
         """Account, unit, and only then the entrance."""
-        with tolerating(Code.NO_USER):
-            self._tgtd.delete_account(export.user)
-        self._tgtd.new_account(export.user, export.secret)
+        self._delete_account(export)
+        with tolerating(*([Code.USER_EXISTS] if export.shared_account else [])):
+            self._tgtd.new_account(export.user, export.secret)
         self._tgtd.bind_account(tid, export.user)
         self._open_unit(tid, export)
         self._open_entrance(tid, export)
@@ -128,6 +129,11 @@ class Targets:
             with tolerating(Code.NO_TARGET):
                 self._tgtd.delete_target(tid)
         if export is not None:
+            self._delete_account(export)
+
+    def _delete_account(self, export: Export) -> None:
+        """Unless it is others' as well."""
+        if not export.shared_account:
             with tolerating(Code.NO_USER):
                 self._tgtd.delete_account(export.user)
 

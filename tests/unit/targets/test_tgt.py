@@ -111,6 +111,28 @@ def test_recorded_credentials_win(target: Target, options: Options) -> None:
     assert tgtd.inquire(tgtd.url(changed)).returncode == 0
 
 
+def test_an_account_of_the_operator(options: Options) -> None:
+    options.chap_username, options.chap_password = "operator", "operatorssecret1"
+    target = tgtd.target_of(options)
+    (one, path), (other, _) = exported(target, options), exported(target, options)
+    assert one.provider_auth == other.provider_auth == "CHAP operator operatorssecret1"
+    assert tgtd.inquire(tgtd.url(one)).returncode == 0
+    # Neither an end nor a mending of one takes the account from the other.
+    client = tgtd.daemon_of(options).client
+    client.delete_lun(next(s.tid for s in client.targets() if s.name.endswith(one.name)), 1)
+    target.create_export(one, str(path))
+    assert tgtd.inquire(tgtd.url(one)).returncode == 0
+    # The option is gone, the exports with the account are still there.
+    options.chap_username = options.chap_password = ""
+    tgtd.target_of(options).remove_export(one)
+    assert tgtd.inquire(tgtd.url(other)).returncode == 0
+    assert tgtd.inquire(tgtd.url(other, "")).returncode != 0
+    renamed = dataclasses.replace(other, provider_auth=None)
+    again = tgtd.target_of(options).create_export(renamed, str(path))
+    assert again is not None
+    assert again["provider_auth"] == other.provider_auth
+
+
 def test_connection_info(target: Target, options: Options) -> None:
     volume, _ = exported(target, options)
     info = target.initialize_connection(volume, CONNECTOR)

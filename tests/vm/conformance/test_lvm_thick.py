@@ -10,7 +10,7 @@ from tests.conformance import kit
 pytestmark = pytest.mark.guest("conformance")
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(2400)
 def test_it_conforms(volume_group: str, tmp_path: Path) -> None:
     kit.run(
         tmp_path,
@@ -18,4 +18,5 @@ def test_it_conforms(volume_group: str, tmp_path: Path) -> None:
         volume_driver="lvm",
         volume_group=volume_group,
         lvm_type="default",
+        limit=2300,
     ).expect_conforming()
