@@ -159,8 +159,7 @@ class Creation:
 
     def _take_back(self, entry: Entry) -> None:
         try:
-            Ancestry(self._images).release(entry.references)
-            self._site.journal.finish(entry.name)
+            Removal(self._site).settle(entry.name, entry.references)
         except RbdError as failure:
             LOG.warning("what is left of %s goes with the next start: %s", entry.name, failure)
 
@@ -170,7 +169,10 @@ class Creation:
         with self._images.writing(entry.name) as image:
             if image.parent() is not None:
                 self._site.flatten(image)
-        Ancestry(self._images).release(entry.references)
+        Ancestry(self._images).release(
+            entry.references,
+            lambda left: self._site.journal.write(replace(entry, references=left, flattening=True)),
+        )
 
     # ---- snapshots -----------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from breezeblock.drivers.rbd.features import Features
 from breezeblock.drivers.rbd.images import Images
 from breezeblock.drivers.rbd.location import ImageLocation
 from breezeblock.drivers.rbd.monitors import Monitors
+from breezeblock.drivers.rbd.removal import Removal
 from breezeblock.drivers.rbd.settings import RbdDriverConfiguration
 from breezeblock.drivers.rbd.site import Site
 
@@ -164,8 +165,6 @@ class DriverPrimitives:
 
     def _delete_clone_parent_refs(self, client: Any, parent_name: str, parent_snap: str) -> None:
         """Remove a clone's snapshot, and upwards what lived on for it alone."""
-        ancestry = Ancestry(self.site.images)
         with self.site.images.reading(parent_name) as parent:
-            above = ancestry.references(parent) if names.is_deleted(parent_name) else ()
-            references = ((parent.id, parent_snap), *above)
-        ancestry.release(references)
+            references = ((parent.id, parent_snap),)
+        Removal(self.site).settle(f"above {parent_name}", references)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from breezeblock.drivers.errors import SnapshotIsBusy, VolumeIsBusy
@@ -16,6 +16,9 @@ from breezeblock.drivers.rbd.journal import MIGRATE, REMOVE, Entry, Reference
 from breezeblock.drivers.rbd.site import Site
 
 LOG = logging.getLogger(__name__)
+
+#: In a reference: the image itself is looked at, no snapshot of it.
+_NO_SNAPSHOT = ""
 
 
 class Removal:
@@ -47,6 +50,9 @@ class Removal:
             self.settle(name, left)
             return
         if self._is_needed(name, found):
+            # The last clone may go before it has its new name, and does not know then.
+            left = ((id, _NO_SNAPSHOT), *(left or ()))
+            self._site.journal.write(Entry(name, REMOVE, left))
             self._live_on(name, id)
             self.settle(name, left)
         elif self._site.options.enable_deferred_deletion:
@@ -69,11 +75,11 @@ class Removal:
         """Let go of what it hung on, and finish its entry; None: it has none."""
         if references is None:
             return
-        line = self._ancestry.whole_line(references)
-        if line != references:
-            self._site.journal.write(Entry(name, REMOVE, line))
-        self._ancestry.release(line)
+        self._ancestry.release(references, self._noting(name))
         self._site.journal.finish(name)
+
+    def _noting(self, name: str) -> Callable[[tuple[Reference, ...]], object]:
+        return lambda left: self._site.journal.write(Entry(name, REMOVE, left))
 
     def _live_on(self, name: str, id: str) -> None:
         try:

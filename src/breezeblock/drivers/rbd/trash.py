@@ -59,7 +59,9 @@ class Trash:
         except ImageMissing as failure:
             LOG.debug("another one was quicker: %s", failure)
         if references:
-            Ancestry(self._images).release(references)
+            Ancestry(self._images).release(
+                references, lambda left: self._site.journal.write(Entry(name, REMOVE, left))
+            )
             self._site.journal.finish(name)
         return True
 
