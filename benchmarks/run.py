@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import footprint, machine, rbd, reading, writing
+from benchmarks import ceph, footprint, machine, reading, writing
 from benchmarks.load import WrkMissing
 from benchmarks.measurement import Row, markdown
 
@@ -30,7 +30,7 @@ PARTS: dict[str, Callable[[int], list[Row]]] = {
     "quotas": lambda seconds: writing.quotas(20 * seconds),
     "memory": footprint.memory,
     "start": lambda seconds: footprint.first_answer(5),
-    "rbd": lambda seconds: rbd.rbd(),
+    "rbd": lambda seconds: ceph.rbd(),
 }
 
 
