@@ -7,6 +7,7 @@ SQLite file, a Galera certification failure), so ``work`` must have no effect ou
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,12 +131,25 @@ def _engine(url: URL, pool_size: int, max_overflow: int) -> Engine:
     return sa.create_engine(url, connect_args=arguments, **limits)
 
 
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    """Of those who open a new file at the same moment SQLite refuses some, without a wait."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as refused:
+            if refused.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
+
+
 def _prepare_sqlite(engine: Engine, *, synchronous: bool) -> None:
     def configure(dbapi_connection: Any, _record: object) -> None:
         # The driver's own transaction control would start transactions lazily and deferred.
         dbapi_connection.isolation_level = None
         cursor = dbapi_connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _switch_to_wal(cursor)
         # An accepted request must survive a power cut, not only a killed process.
         cursor.execute(f"PRAGMA synchronous={'FULL' if synchronous else 'NORMAL'}")
         cursor.execute("PRAGMA foreign_keys=ON")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,23 @@ def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
         assert generation(database) is None
 
     database.transact(work)
+
+
+def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    def first_look(database: Database, together: threading.Barrier) -> None:
+        together.wait()
+        with database.read() as connection:
+            connection.execute(sa.text("SELECT 1"))
+
+    for number in range(30):
+        databases = [Database(f"sqlite:///{tmp_path}/{number}.db") for _ in range(3)]
+        together = threading.Barrier(len(databases))
+        with ThreadPoolExecutor(len(databases)) as pool:
+            looks = [pool.submit(first_look, database, together) for database in databases]
+        for look in looks:
+            look.result()
+        for database in databases:
+            database.dispose()
 
 
 def test_pragmas(tmp_path: Path) -> None:
