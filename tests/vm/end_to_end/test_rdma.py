@@ -11,7 +11,13 @@ from tests.vm.end_to_end.life import Backends, Consumer, initiator, live_briefly
 
 TARGETS: Backends = {
     "iser": {"target_helper": "lioadm", "target_protocol": "iser", "target_port": 3260},
-    "nvme": {"target_helper": "nvmet", "target_protocol": "nvmet_rdma", "target_port": 4420},
+    "nvme": {
+        "target_helper": "nvmet",
+        "target_protocol": "nvmet_rdma",
+        "target_port": 4420,
+        # Port 1 may still be that of other tests, by TCP.
+        "nvmet_port_id": 2,
+    },
 }
 
 
